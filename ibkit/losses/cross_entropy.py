@@ -120,6 +120,43 @@ def linear_cross_entropy(
     return gradient
 
 
+def model_cross_entropy(
+    logits_of: Callable[[Params], Tensor], y: Int[Tensor, " samples"]
+) -> Callable[[Params], Gradient]:
+    r"""Return the scaled gradient of the mean cross-entropy of any differentiable model.
+
+    The logits' residual is formed in closed form and scaled; only the model itself is differentiated, by one
+    vector-Jacobian product. So the gradient stays exact where that of the loss would underflow.
+
+    Args:
+        logits_of: from parameters to logits ``(*runs, samples, classes)``; runs must not mix.
+        y: labels, shared by the runs.
+
+    Returns:
+        A function of the parameters for the training loop.
+
+    Raises:
+        ValueError: labels out of range, NaN in the logits, or shapes that do not fit.
+
+    Example:
+        >>> X, y = torch.eye(2), torch.tensor([0, 1])
+        >>> gradient = model_cross_entropy(lambda p: X @ p["W"].mT, y)
+        >>> gradient({"W": torch.zeros(2, 2)}).true()["W"]
+        tensor([[-0.2500,  0.2500],
+                [ 0.2500, -0.2500]])
+    """
+
+    def gradient(params: Params) -> Gradient:
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        with torch.enable_grad():
+            logits = logits_of(leaves)
+        residual = cross_entropy_residual(logits.detach(), y)
+        grads = torch.autograd.grad(logits, list(leaves.values()), residual.value / logits.shape[-2])
+        return Gradient(dict(zip(leaves, grads, strict=True)), residual.log_scale)
+
+    return gradient
+
+
 def _index(logits: Tensor, labels: Tensor) -> Tensor:
     return labels.expand(logits.shape[:-1]).unsqueeze(-1)
 
