@@ -292,7 +292,7 @@ def spectrum(
     Example:
         >>> _, ax = plt.subplots()
         >>> spectrum(ax, [3.0, 2.0, 1.0])
-        >>> [bar.get_height() for bar in ax.patches]
+        >>> [float(bar.get_height()) for bar in ax.patches]
         [3.0, 2.0, 1.0]
         >>> plt.close()
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ibkit.show.panels import Limits, Panel
+from ibkit.show.panel import Limits, Panel
 
 Frame = Sequence[Panel]
 Where = Callable[[int], str]  # words for a grid point, by its number
@@ -150,11 +150,11 @@ def _joined_limits(column: Sequence[Panel]) -> tuple[Limits, Limits] | None:
 
 
 def to_json(payload: dict[str, Any]) -> str:
-    """Write a payload as JSON that may stand inside a ``<script>`` element.
+    r"""Write a payload as JSON that may stand inside a ``<script>`` element.
 
     Example:
         >>> to_json({"title": "</script>"})
-        '{"title":"<\\\\/script>"}'
+        '{"title":"<\\/script>"}'
     """
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("</", "<\\/").replace("<!--", "<\\u0021--")
@@ -170,7 +170,7 @@ def check_size(html: str, packed: Packed, limit_kb: float, counts: dict[str, int
     points = max(length for length in packed.store.lengths)
     grid = " × ".join(f"{count} {name}" for name, count in counts.items())
     raise ValueError(
-        f"the explorer takes {size:.0f} KB, more than limit_kb={limit_kb:g}; the largest part is {heaviest[1]!r} of panel "
-        f"{heaviest[0] + 1} ({panel['kind']}) with {weight * 4 / 3 / 1024:.0f} KB: record fewer points (the longest array "
-        f"has {points}) or thin out the grid ({grid})"
+        f"the explorer takes {size:.0f} KB, more than limit_kb={limit_kb:g}; the largest part is {heaviest[1]!r} of "
+        f"panel {heaviest[0] + 1} ({panel['kind']}) with {weight * 4 / 3 / 1024:.0f} KB: record fewer points (the "
+        f"longest array has {points}) or thin out the grid ({grid})"
     )
