@@ -232,7 +232,7 @@ def explore(
         "live": live,
         "parameters": [parameter.payload() for parameter in parameters],
         "start": start,
-        "colors": _slots([name for panel in packed.payload["panels"] for name in panel["names"]], colors or {}),
+        "colors": _slots([panel["names"] for panel in packed.payload["panels"]], colors or {}),
         **packed.payload,
     }
     shown = 0
@@ -264,31 +264,42 @@ def _start(parameters: list[Parameter], default: Mapping[str, Any]) -> list[int]
     return [parameter.index(default[parameter.name]) if parameter.name in default else 0 for parameter in parameters]
 
 
-def _slots(names: Sequence[str], chosen: Mapping[str, str | int]) -> dict[str, int]:
-    """Give each series its place in the palette: as chosen, else by its role, else the next that is free."""
+def _slots(panels: Sequence[Sequence[str]], chosen: Mapping[str, str | int]) -> dict[str, int]:
+    """Give each series its place in the palette: as chosen, else by its role, else the next that is free.
+
+    Two series of one panel never share a colour while the palette lasts; series of different panels may, by their role.
+    """
+    names = list(dict.fromkeys(name for panel in panels for name in panel))
     slots: dict[str, int] = {}
     for name, color in chosen.items():
         if name not in names:
-            raise ValueError(f"colors names {name!r}, which is no series: {', '.join(dict.fromkeys(names))}")
+            raise ValueError(f"colors names {name!r}, which is no series: {', '.join(names)}")
         slot = ROLES.get(color.lower()) if isinstance(color, str) else color
         if slot is None or not 0 <= slot < len(PALETTE):
             raise ValueError(f"colors[{name!r}] must be a role or a place in 0..{len(PALETTE) - 1}, got {color!r}")
         slots[name] = slot
+
+    def beside(name: str) -> set[int]:
+        return {slots[other] for panel in panels if name in panel for other in panel if other in slots}
+
     for name in names:
         role = slot_of(name)
-        if name not in slots and role is not None and role not in slots.values():
+        if name not in slots and role is not None and role not in beside(name):
             slots[name] = role
     for name in names:
         if name not in slots:
-            free = [slot for slot in range(len(PALETTE)) if slot not in slots.values()]
+            places = range(len(PALETTE))
+            free = [slot for slot in places if slot not in slots.values()]
+            free = free or [slot for slot in places if slot not in beside(name)]
             slots[name] = free[0] if free else len(slots) % len(PALETTE)
-    return {name: slots[name] for name in dict.fromkeys(names)}
+    return slots
 
 
 def _page(payload: dict[str, Any], image: str) -> str:
     """Write the form for pages."""
+    label, alt, source = (html.escape(text) for text in (payload["title"] or payload["alt"], payload["alt"], image))
     return (
-        f'<div class="ibkit-explorer" role="group" aria-label="{html.escape(payload["title"] or payload["alt"])}">'
-        f'<img class="ibx-picture" alt="{html.escape(payload["alt"])}" src="{image}" style="max-width:100%">'
+        f'<div class="ibkit-explorer" role="group" aria-label="{label}">'
+        f'<img class="ibx-picture" alt="{alt}" src="{source}" style="max-width:100%">'
         f'<script type="application/json">{to_json(payload)}</script></div>'
     )

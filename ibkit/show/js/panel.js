@@ -55,6 +55,12 @@ function makePanel(layout, parent, look) {
     const wide = stage.clientWidth;
     const beside = found.x + 14 + offsetWidth > wide ? found.x - 14 - offsetWidth : found.x + 14;
     tip.style.left = `${Math.max(0, Math.min(beside, wide - offsetWidth))}px`;
+    // Among curves: in the half of the plot where the values are not.
+    if (layout.kind === "lines") {
+      const heights = found.rows.map((row) => row.y).filter(Number.isFinite);
+      const middle = heights.reduce((sum, y) => sum + y, 0) / (heights.length || 1);
+      found.y = middle < svg.clientHeight / 2 ? svg.clientHeight * 0.95 - 40 : 0;
+    }
     tip.style.top = `${Math.max(0, Math.min(found.y - offsetHeight / 2, svg.clientHeight - offsetHeight))}px`;
     if (aloud) spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
   }
@@ -94,9 +100,10 @@ function makeLegend(layout, parent, look) {
   const items = layout.names.map((name, place) => {
     const button = htmlNode("button", { type: "button", class: "ibx-key", style: look.color(name) }, root);
     const sample = svgNode("svg", { width: 20, height: 10, "aria-hidden": "true" }, button);
+    const arrows = layout.keyPlaces[`arrows:${name}`] !== undefined;
     if (layout.kind === "bars") svgNode("rect", { class: "ibx-dots", x: 4, y: 0, width: 10, height: 10, rx: 1.5 }, sample);
     else if (layout.keyPlaces[`points:${name}`] !== undefined) svgNode("path", { class: "ibx-dots", d: SHAPES[place % SHAPES.length](10, 5, 4) }, sample);
-    else svgNode("path", { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": look.dash(layout, name) }, sample);
+    else svgNode("path", { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": arrows ? null : look.dash(layout, name) }, sample);
     htmlNode("span", {}, button, name);
     button.addEventListener("click", () => look.toggle(name));
     return { name, button };
