@@ -92,7 +92,7 @@ class Explorer(anywidget.AnyWidget):
         self._compute = compute
         self._packed = packed
         self._page = page
-        self.on_msg(self._answer)
+        self.on_msg(self._hear)
 
     def to_html(self) -> str:
         """Give the form for pages: a picture of the default state and the data that the page's script draws."""
@@ -107,13 +107,23 @@ class Explorer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Explorer({self.payload['title']!r})"
 
-    def _answer(self, _: Any, message: Any, __: Any) -> None:
-        """Answer the script."""
+    def _hear(self, _: Any, message: Any, __: Any) -> None:
+        if (answer := self.answer(message)) is not None:
+            self.send(answer)
+
+    def answer(self, message: Any) -> dict[str, Any] | None:
+        """Answer a message of the script.
+
+        Args:
+            message: what the script sent, see the top of this module.
+
+        Returns:
+            The answer, JSON-ready; None to a message of another kind.
+        """
         kind = message.get("kind") if isinstance(message, dict) else None
         if kind == "ready":
-            self.send({"kind": "payload", "payload": self.payload})
-        elif kind == "compute":
-            self.send(self._computed(message))
+            return {"kind": "payload", "payload": self.payload}
+        return self._computed(message) if kind == "compute" else None
 
     def _computed(self, message: dict[str, Any]) -> dict[str, Any]:
         """Compute one point off the grid; an error becomes words for the reader."""

@@ -55,13 +55,7 @@ function makePanel(layout, parent, look) {
     const wide = stage.clientWidth;
     const beside = found.x + 14 + offsetWidth > wide ? found.x - 14 - offsetWidth : found.x + 14;
     tip.style.left = `${Math.max(0, Math.min(beside, wide - offsetWidth))}px`;
-    // Among curves: in the half of the plot where the values are not.
-    if (layout.kind === "lines") {
-      const heights = found.rows.map((row) => row.y).filter(Number.isFinite);
-      const middle = heights.reduce((sum, y) => sum + y, 0) / (heights.length || 1);
-      found.y = middle < svg.clientHeight / 2 ? svg.clientHeight * 0.95 - 40 : 0;
-    }
-    tip.style.top = `${Math.max(0, Math.min(found.y - offsetHeight / 2, svg.clientHeight - offsetHeight))}px`;
+    tip.style.top = `${Math.max(0, Math.min(tipTop(found, offsetHeight), svg.clientHeight - offsetHeight))}px`;
     if (aloud) spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
   }
 
@@ -93,6 +87,14 @@ function makePanel(layout, parent, look) {
       if (legend) legend.refresh();
     },
   };
+}
+
+// Beside what it describes; among curves, in the half of the plot where the values are not.
+function tipTop({ y, box, rows }, height) {
+  if (!box) return y - height / 2;
+  const heights = rows.map((row) => row.y).filter(Number.isFinite);
+  const middle = heights.reduce((sum, place) => sum + place, 0) / (heights.length || 1);
+  return middle < (box.top + box.bottom) / 2 ? box.bottom - height - 5 : box.top + 1;
 }
 
 function makeLegend(layout, parent, look) {
