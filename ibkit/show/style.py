@@ -67,7 +67,7 @@ ROLES: dict[str, int] = {
 COLORS: dict[str, str] = {role: PALETTE[slot] for role, slot in ROLES.items()}
 
 # Second channel for readers and printers without colour, in the order in which series are drawn.
-DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (1.6, 2), (9, 2.5, 1.6, 2.5), (4, 1.6), (12, 3))
+DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (2, 2), (9, 2.5, 1.6, 2.5), (4, 1.6), (12, 3))
 MARKERS: tuple[str, ...] = ("o", "s", "^", "D", "v", "P")
 
 GREY = "#6B7280"  # guides, secondary text
@@ -116,7 +116,7 @@ _RC: dict[str, Any] = {
     "axes.grid.which": "major",
     "axes.axisbelow": True,
     "axes.titlesize": 10.5,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlecolor": INK,
     "axes.titlepad": 7,

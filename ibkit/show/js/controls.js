@@ -60,6 +60,7 @@ function makeSlider(parameter, first, parent, live, changed) {
   const id = freshId("slider");
   htmlNode("label", { for: id }, root, parameter.label);
   const output = htmlNode("output", { for: id }, root);
+  htmlNode("span", { class: "ibx-break" }, root);
   const input = htmlNode("input", { type: "range", id, "data-name": parameter.name, min: 0, max: last, step: between ? FINE : 1 }, root);
   const playButton = htmlNode("button", { type: "button", class: "ibx-button ibx-play" }, root);
   svgNode("path", {}, svgNode("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, playButton));
