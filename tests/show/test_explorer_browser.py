@@ -136,14 +136,14 @@ def test_a_slider_moved_by_keyboard_draws_the_next_grid_point(visit):
     found.frame()
     check_curve(page, 2.0, 1.0)
     assert slider.get_attribute("aria-valuetext") == "2 1/s"
-    page.get_by_label("scale").focus()
+    page.get_by_role("slider", name="scale").focus()
     page.keyboard.press("End")
     found.frame()
     check_curve(page, 2.0, 2.0)
-    assert page.locator(".ibx-heatmap .ibx-cells text").all_inner_texts() == ["2.00", "2.00", "−4.00", "−4.00"]
+    assert page.locator(".ibx-heatmap .ibx-cells text").all_text_contents() == ["2.00", "2.00", "−4.00", "−4.00"]
     page.get_by_role("slider", name="norm").press("ArrowRight")
     found.frame()
-    assert page.locator(".ibx-scatter .ibx-word").all_inner_texts() == ["spectral"]
+    assert page.locator(".ibx-scatter .ibx-word").all_text_contents() == ["spectral"]
     page.get_by_role("button", name="Reset").click()
     found.frame()
     check_curve(page, 1.0, 1.0)
