@@ -5,6 +5,6 @@ the command line ``ibkit`` in ``ibkit.book.cli`` only reads arguments and prints
 and importing it is cheap: papermill and its kin are imported by the worker processes alone.
 """
 
-from ibkit.book.errors import BadInput, Interrupted
+from ibkit.book.errors import InputError, Interrupted
 
-__all__ = ["BadInput", "Interrupted"]
+__all__ = ["InputError", "Interrupted"]

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import ibkit
-from ibkit.book.errors import BadInput, Interrupted
+from ibkit.book.errors import InputError, Interrupted
 
 _root = click.option("--root", metavar="DIR", help="The book's folder; found from the current one if not given.")
 _jobs = click.option(
@@ -98,9 +98,9 @@ def build_command(jobs: int | None, timeout: float | None, force: bool, root: st
 
     click.echo("Building the site")
     try:
-        site = build_site(tree)
+        site = build_site(tree.root)
     except (RuntimeError, OSError) as error:
-        _complain(f"the site could not be built: {error}")
+        _complain(f"the site is not built: {error}")
         return 1
     click.echo(f"The site is in {site}")
     return 0
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         _complain(error.format_message())
         code = 2
-    except BadInput as error:
+    except InputError as error:
         _complain(str(error))
         code = 2
     except Interrupted as error:
@@ -180,7 +180,7 @@ def _parameters(pairs: Sequence[tuple[str, str]], profile: str | None) -> dict[s
     given: dict[str, str] = {}
     for name, value in pairs:
         if given.get(name, value) != value:
-            raise BadInput(f"parameter {name!r} is given twice: {given[name]!r} and {value!r}")
+            raise InputError(f"parameter {name!r} is given twice: {given[name]!r} and {value!r}")
         given[name] = value
     return given
 

@@ -1,7 +1,7 @@
 """What can go wrong before or around a run, as opposed to inside a chapter."""
 
 
-class BadInput(ValueError):
+class InputError(ValueError):
     """The request itself is wrong (unknown chapter, parameter, folder ...), found before anything ran or was written.
 
     The message is one line that says what came and what was expected.

@@ -60,7 +60,12 @@ class Outcome:
 
 @dataclass
 class Watch:
-    """The eye on one kernel; `on_event` hears `kernel` (its process id) and `cell` (an index, when that cell is done)."""
+    """The eye on one kernel.
+
+    Args:
+        timeout: seconds from the kernel's start after which it is ended.
+        on_event: hears `kernel` (its process id) and `cell` (the index of a cell that is done).
+    """
 
     timeout: float | None = None
     on_event: Callable[[str, int], None] = lambda event, value: None

@@ -49,11 +49,7 @@ def judge(nb: Notebook) -> Verdict:
             continue
         outputs = cell.get("outputs", [])
         errors = [output for output in outputs if output["output_type"] == "error"]
-        noise = "".join(
-            _text(output["text"])
-            for output in outputs
-            if output["output_type"] == "stream" and output["name"] == "stderr"
-        )
+        noise = "".join(_text(output["text"]) for output in outputs if output.get("name") == "stderr")
         if errors:
             return Verdict(verdict.claims, [f"{where(nb, index)}: {error_line(errors[0])}"])
         if cell["source"].strip() and cell.get("execution_count") is None:
@@ -77,6 +73,8 @@ def _take_claim(verdict: Verdict, claim: Any, place: str) -> None:
     if not isinstance(claim, dict) or not claim.get("id") or claim.get("state") not in {"held", "open", "red"}:
         verdict.problems.append(f"{place}: emitted a claim without an id and a state of held, open or red")
         return
+    if claim in verdict.claims:
+        return  # shown a second time, as the value of its cell
     if any(other["id"] == claim["id"] for other in verdict.claims):
         verdict.problems.append(f"{place}: the claim {claim['id']!r} is made twice")
         return

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ibkit.book.errors import BadInput
+from ibkit.book.errors import InputError
 
 Notebook = dict[str, Any]
 Cell = dict[str, Any]
@@ -30,14 +30,14 @@ def read_notebook(path: Path) -> Notebook:
         The notebook as nested dicts and lists, every `source` one string.
 
     Raises:
-        BadInput: the file cannot be read, is not JSON, or is not a notebook of format 4.
+        InputError: the file cannot be read, is not JSON, or is not a notebook of format 4.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not a notebook: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise InputError(f"{path}: not a notebook: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     return parse_notebook(text, str(path))
 
 
@@ -52,26 +52,26 @@ def parse_notebook(text: str, name: str) -> Notebook:
         The notebook as nested dicts and lists, every `source` one string.
 
     Raises:
-        BadInput: the text is not JSON, or is not a notebook of format 4.
+        InputError: the text is not JSON, or is not a notebook of format 4.
     """
     try:
         nb = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         detail = f"{error.msg} at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
-        raise BadInput(f"{name}: not a notebook: not JSON ({detail})") from None
+        raise InputError(f"{name}: not a notebook: not JSON ({detail})") from None
     if not isinstance(nb, dict) or not isinstance(nb.get("cells"), list) or not isinstance(nb.get("metadata"), dict):
-        raise BadInput(f"{name}: not a notebook: expected an object with 'cells' and 'metadata'")
+        raise InputError(f"{name}: not a notebook: expected an object with 'cells' and 'metadata'")
     if nb.get("nbformat") != 4:
-        raise BadInput(f"{name}: notebook format {nb.get('nbformat')!r}, expected 4")
+        raise InputError(f"{name}: notebook format {nb.get('nbformat')!r}, expected 4")
     for index, cell in enumerate(nb["cells"]):
         if not isinstance(cell, dict) or cell.get("cell_type") not in {"code", "markdown", "raw"}:
-            raise BadInput(f"{name}: cell {index + 1} is not a code, markdown or raw cell")
+            raise InputError(f"{name}: cell {index + 1} is not a code, markdown or raw cell")
         source = cell.get("source", "")
         cell["source"] = "".join(source) if isinstance(source, list) else str(source)
         if not isinstance(cell.setdefault("metadata", {}), dict):
-            raise BadInput(f"{name}: cell {index + 1} has metadata that is not an object")
+            raise InputError(f"{name}: cell {index + 1} has metadata that is not an object")
     if not isinstance(nb["metadata"].get("ibkit", {}), dict):
-        raise BadInput(f"{name}: metadata.ibkit is not an object")
+        raise InputError(f"{name}: metadata.ibkit is not an object")
     return nb
 
 

@@ -16,7 +16,7 @@ import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ibkit.book.errors import BadInput
+from ibkit.book.errors import InputError
 from ibkit.book.notebook import Notebook, tags
 from ibkit.book.tree import near_matches
 
@@ -53,7 +53,7 @@ class Parameter:
             A value of exactly the parameter's type.
 
         Raises:
-            BadInput: it is of another type, or not among the choices.
+            InputError: it is of another type, or not among the choices.
 
         Example:
             >>> Parameter("seed", "int", 0).parse("3")
@@ -63,10 +63,10 @@ class Parameter:
         """
         value = _from_text(self.type, given) if isinstance(given, str) else _from_value(self.type, given)
         if value is None:
-            raise BadInput(f"parameter {self.name!r} must be {_expected(self.type)}, got {given!r}")
+            raise InputError(f"parameter {self.name!r} must be {_expected(self.type)}, got {given!r}")
         if self.choices and value not in self.choices:
             listed = " | ".join(map(str, self.choices))
-            raise BadInput(f"parameter {self.name!r} must be one of {listed}, got {given!r}")
+            raise InputError(f"parameter {self.name!r} must be one of {listed}, got {given!r}")
         return value
 
     def __str__(self) -> str:
@@ -85,7 +85,7 @@ def read_parameters(nb: Notebook, name: str = "notebook") -> dict[str, Parameter
         The parameters by name; empty when no cell is tagged `parameters`.
 
     Raises:
-        BadInput: the cell is not Python, or a default is not a plain int, float, str or bool of its annotated type.
+        InputError: the cell is not Python, or a default is not a plain int, float, str or bool of its annotated type.
     """
     cell = _parameters_cell(nb)
     return _parse_cell(nb["cells"][cell]["source"], name) if cell is not None else {}
@@ -105,18 +105,18 @@ def resolve_parameters(
         A value for every parameter of the chapter.
 
     Raises:
-        BadInput: a name is unknown, or a value is of the wrong type; the line lists the chapter's parameters.
+        InputError: a name is unknown, or a value is of the wrong type; the line lists the chapter's parameters.
     """
     values = {key: parameter.default for key, parameter in parameters.items()}
     listed = f"its parameters: {', '.join(map(str, parameters.values()))}" if parameters else "it has no parameters"
     for key, value in given.items():
         if key not in parameters:
             near = near_matches(key, list(parameters))
-            raise BadInput(f"{name}: unknown parameter {key!r}{near}; {listed}")
+            raise InputError(f"{name}: unknown parameter {key!r}{near}; {listed}")
         try:
             values[key] = parameters[key].parse(value)
-        except BadInput as error:
-            raise BadInput(f"{name}: {error}; {listed}") from None
+        except InputError as error:
+            raise InputError(f"{name}: {error}; {listed}") from None
     return values
 
 
@@ -135,7 +135,7 @@ def bind_parameters(nb: Notebook, values: Mapping[str, Value], name: str = "note
         A new notebook.
 
     Raises:
-        BadInput: the notebook's parameters cell cannot be read.
+        InputError: the notebook's parameters cell cannot be read.
     """
     bound = copy.deepcopy(nb)
     index = _parameters_cell(nb)
@@ -159,7 +159,9 @@ def bind_parameters(nb: Notebook, values: Mapping[str, Value], name: str = "note
     if {key: p.default for key, p in after.items()} != expected or _shape(cell["source"]) != _shape(
         nb["cells"][index]["source"]
     ):
-        raise BadInput(f"{name}: its parameters cell is too unusual to set values in; one `name: type = value` a line")
+        raise InputError(
+            f"{name}: its parameters cell is too unusual to set values in; one `name: type = value` a line"
+        )
     return bound
 
 
@@ -195,7 +197,7 @@ def _parse_cell(source: str, name: str) -> dict[str, Parameter]:
     try:
         module = ast.parse(source)
     except SyntaxError as error:
-        raise BadInput(f"{name}: its parameters cell is not Python: {error.msg} at line {error.lineno}") from None
+        raise InputError(f"{name}: its parameters cell is not Python: {error.msg} at line {error.lineno}") from None
     comments = {
         token.start[0]: token.string.lstrip("#").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -206,19 +208,21 @@ def _parse_cell(source: str, name: str) -> dict[str, Parameter]:
         default = _literal_value(node)
         if default is None:
             shown = ast.unparse(node)
-            raise BadInput(f"{name}: parameter {key!r} has the default `{shown}`, expected an int, float, str or bool")
+            raise InputError(
+                f"{name}: parameter {key!r} has the default `{shown}`, expected an int, float, str or bool"
+            )
         kind = type(default).__name__
         if isinstance(statement, ast.AnnAssign):
             kind = ast.unparse(statement.annotation)
             if kind not in TYPES:
-                raise BadInput(f"{name}: parameter {key!r} has the type {kind}, expected int, float, str or bool")
+                raise InputError(f"{name}: parameter {key!r} has the type {kind}, expected int, float, str or bool")
             checked = _from_value(kind, default)
             if checked is None:
-                raise BadInput(f"{name}: parameter {key!r} is {kind} but its default is {default!r}")
+                raise InputError(f"{name}: parameter {key!r} is {kind} but its default is {default!r}")
             default = checked
         choices, text = _choices(kind, comments.get(node.end_lineno or node.lineno, ""))
         if choices and default not in choices:
-            raise BadInput(f"{name}: parameter {key!r} has the default {default!r}, which is not among its choices")
+            raise InputError(f"{name}: parameter {key!r} has the default {default!r}, which is not among its choices")
         parameters[key] = Parameter(key, kind, default, choices, text)
     return parameters
 

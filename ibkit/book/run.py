@@ -1,11 +1,10 @@
 """Run many chapters: check everything first, run what changed in parallel, keep only what passed.
 
-from ibkit.book.run import run_chapters
-from ibkit.book.tree import need_tree
-
-tree = need_tree()
-report = run_chapters(tree.chapters(), tree=tree)
-assert report.ok
+Example:
+    >>> from ibkit.book.tree import need_tree
+    >>> tree = need_tree("book")  # doctest: +SKIP
+    >>> run_chapters(tree.chapters(), tree=tree).ok  # doctest: +SKIP
+    True
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import Any, Literal
 
 import ibkit
 from ibkit.book.cache import read_sealed, run_key, seal
-from ibkit.book.errors import BadInput, Interrupted
+from ibkit.book.errors import InputError, Interrupted
 from ibkit.book.gates import judge
 from ibkit.book.notebook import Notebook, parse_notebook, read_notebook
 from ibkit.book.parameters import Value, bind_parameters, jsonable, read_parameters, resolve_parameters
@@ -89,13 +88,13 @@ class Listener:
     """Hears how a run goes on; override what is of interest."""
 
     def started(self, chapters: int, workers: int, cells: int) -> None:
-        """Called once what must run is known: how many chapters, on how many workers, with how many code cells."""
+        """Hear, once what must run is known, how many chapters, on how many workers, with how many code cells."""
 
     def cell(self, chapter: Chapter) -> None:
-        """Called when a code cell of a chapter is done."""
+        """Hear that a code cell of a chapter is done."""
 
     def finished(self, result: Result) -> None:
-        """Called when a chapter is done."""
+        """Hear what became of a chapter."""
 
 
 @dataclass
@@ -143,15 +142,15 @@ def run_chapters(
         The report.
 
     Raises:
-        BadInput: a notebook, a parameter, `jobs`, `timeout` or `out` is wrong; nothing has run or been written then.
+        InputError: a notebook, a parameter, `jobs`, `timeout` or `out` is wrong; nothing has run or been written then.
         Interrupted: Ctrl-C or SIGTERM came; workers and kernels are gone, finished chapters are kept.
     """
     listener = listener or Listener()
     begun = time.monotonic()
     if jobs is not None and jobs < 1:
-        raise BadInput(f"jobs must be at least 1, got {jobs}")
+        raise InputError(f"jobs must be at least 1, got {jobs}")
     if timeout is not None and not timeout > 0:
-        raise BadInput(f"timeout must be a positive number of seconds, got {timeout:g}")
+        raise InputError(f"timeout must be a positive number of seconds, got {timeout:g}")
     base = tree.build if tree else Path.cwd() / "_build"
     plans = _plan(chapters, tree, parameters or {}, out, timeout, base)
     for folder in {str(plan.folder): plan.folder for plan in plans}.values():
@@ -182,7 +181,7 @@ def check_fresh(chapter: Chapter, tree: Tree) -> dict[str, Any] | None:
         What its executed notebook says of its run; None when it has none, or one that is stale or damaged.
 
     Raises:
-        BadInput: the source is not a notebook, or its parameters cell cannot be read.
+        InputError: the source is not a notebook, or its parameters cell cannot be read.
     """
     nb = read_notebook(chapter.path)
     values = resolve_parameters(read_parameters(nb, chapter.name), {}, chapter.name)
@@ -206,18 +205,16 @@ def _plan(
     plans: dict[str, _Plan] = {}
     for chapter in chapters:
         if chapter.file in plans:
-            if plans[chapter.file].chapter.path == chapter.path:
+            other = plans[chapter.file].chapter.path
+            if other == chapter.path:
                 continue
-            raise BadInput(
-                f"{plans[chapter.file].chapter.path} and {chapter.path} would both be written to {chapter.file}"
-            )
+            raise InputError(f"{other} and {chapter.path} would both be written to {chapter.file}")
         nb = read_notebook(chapter.path)
         declared = read_parameters(nb, chapter.name)
         values = resolve_parameters(declared, given, chapter.name)
         changed = {name: value for name, value in values.items() if value != declared[name].default}
-        folder = open_folder(
-            out if out is not None else base / "runs" / _label(changed) if changed else base / "executed"
-        )
+        usual = base / "runs" / _label(changed) if changed else base / "executed"
+        folder = open_folder(usual if out is None else out)
         limit = timeout or (QUICK_TIMEOUT if values.get("profile", "quick") == "quick" else None)
         cells = sum(cell["cell_type"] == "code" for cell in nb["cells"])
         bound = bind_parameters(nb, values, chapter.name)

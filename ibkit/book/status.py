@@ -47,7 +47,7 @@ def chapter_states(tree: Tree) -> list[ChapterState]:
         One a chapter, by part and slug.
 
     Raises:
-        BadInput: a file among the chapters is not a notebook.
+        InputError: a file among the chapters is not a notebook.
     """
     states = []
     for chapter in tree.chapters():

@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from ibkit.book.errors import BadInput
+from ibkit.book.errors import InputError
 
 
 class Folder(Protocol):
     """Where executed notebooks go; names are relative, such as `margins/spectral-descent.ipynb`."""
 
     def check_writable(self) -> None:
-        """Write and remove a small file, or raise `BadInput`."""
+        """Write and remove a small file, or raise `InputError`."""
 
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
@@ -37,7 +37,7 @@ def open_folder(address: str | Path) -> Folder:
         The folder; nothing is created yet.
 
     Raises:
-        BadInput: the address has a protocol that is not known or not installed.
+        InputError: the address has a protocol that is not known or not installed.
     """
     text = str(address)
     if "://" not in text:
@@ -61,13 +61,13 @@ class LocalFolder:
         return str(self.path)
 
     def check_writable(self) -> None:
-        """Write and remove a small file, or raise `BadInput`."""
+        """Write and remove a small file, or raise `InputError`."""
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.write(".probe", "")
             self.remove(".probe")
         except OSError as error:
-            raise BadInput(f"output folder {self.path} cannot be written: {error.strerror or error}") from None
+            raise InputError(f"output folder {self.path} cannot be written: {error.strerror or error}") from None
         finally:
             # A check leaves nothing behind: folders are made for good by the first result.
             for folder in missing:
@@ -112,7 +112,7 @@ class RemoteFolder:
         address: such as `memory://runs`.
 
     Raises:
-        BadInput: the protocol is not known, or its package is not installed.
+        InputError: the protocol is not known, or its package is not installed.
     """
 
     def __init__(self, address: str) -> None:
@@ -122,18 +122,18 @@ class RemoteFolder:
         try:
             self.fs, self.base = fsspec.core.url_to_fs(self.address)
         except (ValueError, ImportError, OSError) as error:
-            raise BadInput(f"output folder {address}: {_one_line(error)}") from None
+            raise InputError(f"output folder {address}: {_one_line(error)}") from None
 
     def __str__(self) -> str:
         return self.address
 
     def check_writable(self) -> None:
-        """Write and remove a small file, or raise `BadInput`."""
+        """Write and remove a small file, or raise `InputError`."""
         try:
             self.write(".probe", "")
             self.remove(".probe")
         except Exception as error:  # each file system raises its own kinds
-            raise BadInput(f"output folder {self.address} cannot be written: {_one_line(error)}") from None
+            raise InputError(f"output folder {self.address} cannot be written: {_one_line(error)}") from None
 
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibkit.book.errors import BadInput
+from ibkit.book.errors import InputError
 
 
 @dataclass(frozen=True, order=True)
@@ -60,10 +60,8 @@ class Tree:
 
     def prune_executed(self) -> list[Path]:
         """Remove executed notebooks whose chapter is no longer in the book, and return their paths."""
-        known = {chapter.file for chapter in self.chapters()}
-        gone = [
-            path for path in self.executed.rglob("*.ipynb") if path.relative_to(self.executed).as_posix() not in known
-        ]
+        known = {self.executed / chapter.file for chapter in self.chapters()}
+        gone = sorted(set(self.executed.rglob("*.ipynb")) - known)
         for path in gone:
             path.unlink()
         return gone
@@ -80,12 +78,12 @@ def find_tree(root: Path | str | None = None, start: Path | None = None) -> Tree
         The book, or None when no folder above `start` is one (and `root` was not given).
 
     Raises:
-        BadInput: `root` is not a book.
+        InputError: `root` is not a book.
     """
     if root is not None:
         folder = Path(root).resolve()
         if not _is_book(folder):
-            raise BadInput(f"{root}: not a book: expected a folder with _config.yml and chapters/")
+            raise InputError(f"{root}: not a book: expected a folder with _config.yml and chapters/")
         return Tree(folder)
     here = (start or Path.cwd()).resolve()
     return next((Tree(folder) for folder in (here, *here.parents) if _is_book(folder)), None)
@@ -95,11 +93,11 @@ def need_tree(root: Path | str | None = None) -> Tree:
     """Find the book as `find_tree` does, and insist on it.
 
     Raises:
-        BadInput: there is none.
+        InputError: there is none.
     """
     tree = find_tree(root)
     if tree is None:
-        raise BadInput(f"not in a book: no folder with _config.yml and chapters/ at or above {Path.cwd()}")
+        raise InputError(f"not in a book: no folder with _config.yml and chapters/ at or above {Path.cwd()}")
     return tree
 
 
@@ -114,7 +112,7 @@ def find_chapter(name: str, tree: Tree | None) -> Chapter:
         The chapter.
 
     Raises:
-        BadInput: there is no such chapter, or the slug stands in several parts.
+        InputError: there is no such chapter, or the slug stands in several parts.
     """
     chapters = tree.chapters() if tree else []
     if name.endswith(".ipynb"):
@@ -123,14 +121,14 @@ def find_chapter(name: str, tree: Tree | None) -> Chapter:
         if known:
             return known
         if not path.is_file():
-            raise BadInput(f"unknown chapter {name!r}: no such file{_near(path.stem, chapters)}")
+            raise InputError(f"unknown chapter {name!r}: no such file{_near(path.stem, chapters)}")
         return Chapter("", path.stem, path)
     found = [chapter for chapter in chapters if name in (chapter.slug, chapter.name)]
     if len(found) > 1:
-        raise BadInput(f"chapter {name!r} is in several parts: {', '.join(chapter.name for chapter in found)}")
+        raise InputError(f"chapter {name!r} is in several parts: {', '.join(chapter.name for chapter in found)}")
     if not found:
         place = f"in {tree.root}" if tree else "outside a book; give the path of a notebook"
-        raise BadInput(f"unknown chapter {name!r} {place}{_near(name, chapters)}")
+        raise InputError(f"unknown chapter {name!r} {place}{_near(name, chapters)}")
     return found[0]
 
 
