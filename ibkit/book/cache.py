@@ -16,7 +16,7 @@ from ibkit.book.tree import Tree
 
 #: The modules of `ibkit.book` that shape an executed notebook. The rest of `ibkit.book` (site, ledger, command
 #: line) cannot change one, so that editing it re-runs nothing.
-_SHAPING = ("book/clean.py", "book/execute.py", "book/gates.py", "book/parameters.py")
+_SHAPING = ("book/clean.py", "book/execute.py", "book/verdict.py", "book/parameters.py")
 _UNSEALED = "0" * 64
 
 

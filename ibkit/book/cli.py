@@ -161,8 +161,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         _complain(str(error))
         code = 2
-    except Interrupted as error:
-        code = 128 + error.signum
     except (KeyboardInterrupt, click.Abort):
         _complain("stopped")
         code = 130
@@ -198,7 +196,8 @@ def _run(run: Any, chapters: Sequence[Any]) -> Any:
         passed = [r.chapter.name for r in stopped.report.results if r.status == "passed"]
         kept = f"{plural(len(passed), 'chapter')} finished and kept{': ' if passed else ''}{', '.join(passed)}"
         _complain(f"stopped by {'Ctrl-C' if stopped.signum == 2 else f'signal {stopped.signum}'}; {kept}")
-        raise
+        # Not raised on: click would make of it an interruption like any other.
+        raise SystemExit(128 + stopped.signum) from None
     console.close()
     click.echo(summary(report, total))
     return report

@@ -28,9 +28,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from ibkit.book.cache import seal
 from ibkit.book.clean import name_cells, with_outputs
-from ibkit.book.gates import Verdict, judge
 from ibkit.book.notebook import Notebook, where
 from ibkit.book.processes import kill_group
+from ibkit.book.verdict import Verdict, judge
 
 #: One thread a kernel: sums are then taken in the same order whatever runs beside it, and `-j` is the only parallelism.
 _THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")

@@ -88,6 +88,7 @@ class _Seat:
         self.log = self.folder / f"{number}.log"
         self.worker: subprocess.Popen[str] | None = None
         self.kernel: int | None = None
+        self.started: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
         self.thread = threading.Thread(target=self.serve, daemon=True)
 
@@ -109,6 +110,9 @@ class _Seat:
                 if backstop:
                     backstop.cancel()
         self.stop()
+        for done in self.started:
+            with suppress(OSError):
+                done.stdout.close()  # type: ignore[union-attr]
 
     def ask(self, worker: subprocess.Popen[str], job: int, arguments: dict[str, Any]) -> tuple[str, Any]:
         """Give the worker a job and pass its events on; return the last."""
@@ -150,6 +154,7 @@ class _Seat:
                         # Ctrl-C in a terminal reaches every process of the group; here only the parent decides.
                         start_new_session=True,
                     )
+                    self.started.append(self.worker)
             return self.worker
 
     def stop(self) -> None:

@@ -23,12 +23,12 @@ from typing import Any, Literal
 import ibkit
 from ibkit.book.cache import read_sealed, run_key, seal
 from ibkit.book.errors import InputError, Interrupted
-from ibkit.book.gates import judge
 from ibkit.book.notebook import Notebook, parse_notebook, read_notebook
 from ibkit.book.parameters import Value, bind_parameters, jsonable, read_parameters, resolve_parameters
 from ibkit.book.pool import Pool
 from ibkit.book.store import Folder, LocalFolder, open_folder
 from ibkit.book.tree import Chapter, Tree
+from ibkit.book.verdict import judge
 
 #: Seconds that a chapter of the quick profile may take in all, many times what it should.
 QUICK_TIMEOUT = 300.0
@@ -158,8 +158,8 @@ def run_chapters(
     report = Report()
     waiting = []
     for plan in plans:
-        result = None if force else _unchanged(plan)
-        if result is None:
+        result = _unchanged(plan)
+        if result is None or force:
             waiting.append(plan)
         else:
             _finish(report, result, listener)

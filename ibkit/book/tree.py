@@ -135,7 +135,7 @@ def find_chapter(name: str, tree: Tree | None) -> Chapter:
 def near_matches(name: str, known: list[str]) -> str:
     """Return `; did you mean a, b?`, or nothing when no known name is like it."""
     # A slug is often remembered by one word of it, which no edit distance finds.
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
     close += [other for other in known if len(name) > 2 and name in other and other not in close]
     return f"; did you mean {', '.join(close[:3])}?" if close else ""
 
