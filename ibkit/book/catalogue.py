@@ -80,25 +80,79 @@ class Paper:
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (
-        Part("margins", "Margins", "Which separating solution an optimizer ends up in when infinitely many fit the data."),
-        Part("collapse", "Neural collapse", "The shapes that features and classifiers settle into when training goes past zero error."),
-        Part("next-token", "Next-token prediction", "What learning to predict the next word does to the geometry of words and contexts."),
-        Part("attention", "Attention", "How attention chooses what to look at, what it can store, and how fast it learns to."),
-        Part("imbalance", "Imbalance", "Losses, priors and retraining for data whose classes or groups come in unequal numbers."),
-        Part("optimizers", "Optimizers", "Update rules beyond plain gradient descent: spectral, second-order, memory-saving."),
-        Part("landscape", "Loss landscapes", "Curvature, valleys, connected minima, and the step sizes that they allow."),
-        Part("convergence", "Convergence", "How fast iterative methods come close to a solution, and what schedules and averages add."),
-        Part("generalization", "Generalization", "Why models that could memorise their data still do well on new data."),
-        Part("bilevel", "Bilevel optimization", "Problems nested in problems: hyperparameters, constraints, penalties and line searches."),
+        Part(
+            "margins", "Margins", "Which separating solution an optimizer ends up in when infinitely many fit the data."
+        ),
+        Part(
+            "collapse",
+            "Neural collapse",
+            "The shapes that features and classifiers settle into when training goes past zero error.",
+        ),
+        Part(
+            "next-token",
+            "Next-token prediction",
+            "What learning to predict the next word does to the geometry of words and contexts.",
+        ),
+        Part(
+            "attention",
+            "Attention",
+            "How attention chooses what to look at, what it can store, and how fast it learns to.",
+        ),
+        Part(
+            "imbalance",
+            "Imbalance",
+            "Losses, priors and retraining for data whose classes or groups come in unequal numbers.",
+        ),
+        Part(
+            "optimizers",
+            "Optimizers",
+            "Update rules beyond plain gradient descent: spectral, second-order, memory-saving.",
+        ),
+        Part(
+            "landscape", "Loss landscapes", "Curvature, valleys, connected minima, and the step sizes that they allow."
+        ),
+        Part(
+            "convergence",
+            "Convergence",
+            "How fast iterative methods come close to a solution, and what schedules and averages add.",
+        ),
+        Part(
+            "generalization", "Generalization", "Why models that could memorise their data still do well on new data."
+        ),
+        Part(
+            "bilevel",
+            "Bilevel optimization",
+            "Problems nested in problems: hyperparameters, constraints, penalties and line searches.",
+        ),
         Part("online", "Online learning and bandits", "Decisions made while the data arrive, measured by regret."),
-        Part("statistics", "Statistics", "Sparse, private, causal and sampled estimation, where the optimizer is half of the estimator."),
+        Part(
+            "statistics",
+            "Statistics",
+            "Sparse, private, causal and sampled estimation, where the optimizer is half of the estimator.",
+        ),
         Part("robustness", "Robustness", "Certificates and training methods that hold up under adversarial change."),
-        Part("fine-tuning", "Fine-tuning", "Adapting a large model: low-rank updates, distillation, unlearning, valuing data."),
+        Part(
+            "fine-tuning",
+            "Fine-tuning",
+            "Adapting a large model: low-rank updates, distillation, unlearning, valuing data.",
+        ),
         Part("continual", "Continual learning", "Learning task after task without losing the earlier ones."),
-        Part("in-context", "In-context learning", "What transformers infer from the prompt alone, and what that rests on."),
-        Part("reasoning-rl", "Reasoning and reinforcement", "Training language models to reason: rewards, verifiers and policy gradients."),
+        Part(
+            "in-context",
+            "In-context learning",
+            "What transformers infer from the prompt alone, and what that rests on.",
+        ),
+        Part(
+            "reasoning-rl",
+            "Reasoning and reinforcement",
+            "Training language models to reason: rewards, verifiers and policy gradients.",
+        ),
         Part("alignment", "Alignment", "Learning from preferences and specifications without overshooting them."),
-        Part("beyond-backprop", "Beyond backpropagation", "Training without gradients, through discrete units, and networks in place of equations."),
+        Part(
+            "beyond-backprop",
+            "Beyond backpropagation",
+            "Training without gradients, through discrete units, and networks in place of equations.",
+        ),
     )
 }
 
@@ -152,7 +206,7 @@ def _paper(key: str, entry) -> Paper:
         others=len(known) < len(people),
         year=int(fields["year"]),
         arxiv=fields.get("eprint"),
-        venue=_plain(fields["howpublished"]) if "howpublished" in fields else None,
+        venue=_plain(fields["note"]) if "note" in fields else None,
         code=fields.get("code"),
         doi=fields.get("doi"),
         families=tuple(_plain(" ".join([*person.prelast_names, *person.last_names])) for person in known),

@@ -12,7 +12,9 @@ from typing import Any
 from ibkit.book.ledger import LedgerError, joined, read_claims, read_notebook
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
-_FOREIGN = re.compile(r"""<(?:script|img|link|iframe|video|audio|source)\b[^>]*\b(?:src|href)\s*=\s*["']?(?:https?:)?//""")
+_FOREIGN = re.compile(
+    r"""<(?:script|img|link|iframe|video|audio|source)\b[^>]*\b(?:src|href)\s*=\s*["']?(?:https?:)?//"""
+)
 
 
 def chapter_problem(chapter: str, source: Path, executed: Path) -> str | None:

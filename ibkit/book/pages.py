@@ -61,7 +61,9 @@ def badge(entry: LedgerEntry) -> str:
 
 
 def _state(state: str, text: str) -> str:
-    return f'<span class="ibkit-state ibkit-{state}"><span aria-hidden="true">{SIGNS[state]}</span> {escape(text)}</span>'
+    return (
+        f'<span class="ibkit-state ibkit-{state}"><span aria-hidden="true">{SIGNS[state]}</span> {escape(text)}</span>'
+    )
 
 
 def chapter_header(paper: Paper, about: dict[str, Any], entry: LedgerEntry, repository: Repository, depth: str) -> str:
@@ -106,8 +108,8 @@ def authors_text(paper: Paper) -> str:
     """All known authors, venue and year."""
     names = list(paper.authors)
     people = ", ".join(names) + (" and others" if paper.others else "")
-    where = paper.venue if paper.venue and str(paper.year) in paper.venue else f"{paper.venue or ''} ({paper.year})"
-    return f"{people} · {where.strip()}"
+    dated = paper.venue and re.search(r"\b\d{4}$", paper.venue)
+    return " · ".join(filter(None, [people, paper.venue, None if dated else str(paper.year)]))
 
 
 def seconds_text(seconds: float) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 import ibkit
 from ibkit.book.catalogue import BIBLIOGRAPHY, CatalogueError, Paper, load_catalogue
 from ibkit.book.gate import WIDGET_MIME, chapter_problem
+from ibkit.book.icons import drop_unused_icons
 from ibkit.book.ledger import CLAIM_MIME, Ledger, LedgerError, build_ledger, read_notebook
 from ibkit.book.pages import Repository, chapter_header, landing_chapters, ledger_page, part_list
 from ibkit.book.sphinx_ext import HEADERS
@@ -68,6 +69,7 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
     source = build / "site-src"
     _lay_out(root, executed, source, chapters, catalogue, ledger)
     html = _run_jupyter_book(source, build / "site-tmp")
+    drop_unused_icons(html)
     (html / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (build / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (html / _KEY).write_text(key, encoding="utf-8")

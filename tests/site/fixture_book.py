@@ -73,26 +73,46 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
         markdown("## Explore\n\nMove the slider."),
         code("explore(compute)", [display({"text/html": EXPLORER, "text/plain": "Explorer()"})], tags=["hide-input"]),
         markdown("## Claims"),
-        *(code(f"claim({record['id']!r})", [display(claim_bundle(record))], tags=["remove-output"]) for record in claims),
+        *(
+            code(f"claim({record['id']!r})", [display(claim_bundle(record))], tags=["remove-output"])
+            for record in claims
+        ),
         code("claims_table()", [display({"text/html": claims_html(claims), "text/plain": "2 claims"})]),
     ]
     run = {"ibkit": "0.1.0", "commit": "abc1234", "parameters": {}, "profile": "quick", "seconds": 11.6}
     run.update(kernel_seconds=13.0, peak_mb=300, key="k", versions={"python": "3.11", "torch": "2.13"})
-    about = {"slug": slug, "part": part, "concepts": ["max margin"], "sentence": "Which margin is maximized?", "run": run}
+    about = {
+        "slug": slug,
+        "part": part,
+        "concepts": ["max margin"],
+        "sentence": "Which margin is maximized?",
+        "run": run,
+    }
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return {"cells": cells, "metadata": {"ibkit": about, "kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
 
 
 def claim_record(identifier: str, statement: str, state: str = "held") -> dict[str, Any]:
     measured = {"values": [0.98, 0.99, 1.0], "median": 0.99, "low": 0.98, "high": 1.0, "satisfied": 1.0}
-    contrast = {"values": [0.4, 0.5], "median": 0.45, "low": 0.4, "high": 0.5, "satisfied": 0.0, "label": "plain descent"}
+    contrast = {
+        "values": [0.4, 0.5],
+        "median": 0.45,
+        "low": 0.4,
+        "high": 0.5,
+        "satisfied": 0.0,
+        "label": "plain descent",
+    }
     record = {"schema": 1, "id": identifier, "statement": statement, "kind": "theorem", "source": "Theorem 2"}
     record.update(state=state, bound="≥ 0.98", rule={"at_least": 0.98}, share=1.0, measured=measured)
     return {**record, "contrast": contrast, "open_because": None}
 
 
 def claim_bundle(record: dict[str, Any]) -> dict[str, Any]:
-    return {CLAIM_MIME: record, "text/plain": record["id"], "text/html": f"<table><tr><td>{record['id']}</td></tr></table>"}
+    return {
+        CLAIM_MIME: record,
+        "text/plain": record["id"],
+        "text/html": f"<table><tr><td>{record['id']}</td></tr></table>",
+    }
 
 
 def claims_html(claims: list[dict[str, Any]]) -> str:
@@ -109,7 +129,9 @@ def markdown(source: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "id": cell_id(source), "metadata": {}, "source": source}
 
 
-def code(source: str, outputs: list[dict[str, Any]] | None = None, tags: list[str] | None = None, **metadata: Any) -> dict:
+def code(
+    source: str, outputs: list[dict[str, Any]] | None = None, tags: list[str] | None = None, **metadata: Any
+) -> dict:
     about = {**({"tags": tags} if tags else {}), **metadata}
     cell = {"cell_type": "code", "id": cell_id(source), "metadata": about, "source": source}
     return {**cell, "execution_count": 1, "outputs": outputs or []}
