@@ -1,0 +1,68 @@
+"""Margins of linear classifiers, plain and in units of a norm."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ibkit.checks import finite, labels_in_range, require
+from ibkit.norms import MatrixNorm, as_norm
+
+
+def multiclass_margin(
+    W: Float[Tensor, "*runs classes features"],
+    X: Float[Tensor, "*data_runs samples features"],
+    y: Int[Tensor, " samples"],
+    norm: str | MatrixNorm | None = None,
+) -> Float[Tensor, "*runs"]:
+    r"""Return the smallest margin :math:`\min_{i,\,c\ne y_i}(e_{y_i}-e_c)^\top Wx_i`, divided by a norm of W if given.
+
+    Args:
+        W: classifiers, one a run.
+        X: inputs, shared by the runs or one set a run.
+        y: labels in ``0 .. classes - 1``.
+        norm: None, a name, or a `MatrixNorm`. A zero matrix has normalised margin zero.
+
+    Raises:
+        ValueError: NaN, labels out of range, fewer than two classes, or shapes that do not fit.
+
+    Example:
+        >>> W = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+        >>> multiclass_margin(W, torch.eye(2), torch.tensor([0, 1]), "frobenius")
+        tensor(0.7071)
+    """
+    require(
+        W.ndim >= 2 and X.ndim >= 2 and W.shape[-1] == X.shape[-1],
+        f"W and X must share their last dimension (features), got {tuple(W.shape)} and {tuple(X.shape)}",
+    )
+    require(W.shape[-2] >= 2, f"W must have at least 2 rows (classes), got {W.shape[-2]}")
+    finite("W", W)
+    finite("X", X)
+    margin = logit_margin(X @ W.mT, y)
+    if norm is None:
+        return margin
+    size = as_norm(norm)(W)
+    return torch.where(size > 0, margin / torch.where(size > 0, size, 1.0), 0.0)
+
+
+def logit_margin(logits: Float[Tensor, "*runs samples classes"], y: Int[Tensor, " samples"]) -> Float[Tensor, "*runs"]:
+    r"""Return the smallest margin of any model, :math:`\min_i\,(z_{iy_i}-\max_{c\ne y_i}z_{ic})`, one a run.
+
+    Raises:
+        ValueError: labels out of range, fewer than two classes, or shapes that do not fit.
+
+    Example:
+        >>> logit_margin(torch.tensor([[3.0, 1.0], [0.0, 0.5]]), torch.tensor([0, 1]))
+        tensor(0.5000)
+    """
+    require(logits.shape[-1] >= 2, f"logits must have at least 2 classes, got shape {tuple(logits.shape)}")
+    require(
+        y.shape == logits.shape[-2:-1],
+        f"y must hold one label a sample ({logits.shape[-2]}), got shape {tuple(y.shape)}",
+    )
+    labels_in_range("y", y, logits.shape[-1])
+    index = y.expand(logits.shape[:-1]).unsqueeze(-1)
+    true = logits.gather(-1, index).squeeze(-1)
+    rival = logits.scatter(-1, index, -torch.inf).amax(-1)
+    return (true - rival).amin(-1)

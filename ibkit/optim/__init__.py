@@ -1,0 +1,50 @@
+"""Update rules as chains of small pure pieces, on many runs at once."""
+
+from ibkit.optim.chain import Rule, apply_update, chain
+from ibkit.optim.pieces import (
+    adam_ratio,
+    clip_norm,
+    momentum,
+    newton_schulz,
+    normalize,
+    normalize_rows,
+    steepest,
+    weight_decay,
+)
+from ibkit.optim.rules import (
+    adam,
+    gradient_descent,
+    muon,
+    muon_newton_schulz,
+    normalized_gradient_descent,
+    sign_descent,
+    spectral_descent,
+    steepest_descent,
+)
+from ibkit.optim.steps import power_decay, step_size
+from ibkit.optim.torch_adapter import as_torch
+
+__all__ = [
+    "Rule",
+    "adam",
+    "adam_ratio",
+    "apply_update",
+    "as_torch",
+    "chain",
+    "clip_norm",
+    "gradient_descent",
+    "momentum",
+    "muon",
+    "muon_newton_schulz",
+    "newton_schulz",
+    "normalize",
+    "normalize_rows",
+    "normalized_gradient_descent",
+    "power_decay",
+    "sign_descent",
+    "spectral_descent",
+    "steepest",
+    "steepest_descent",
+    "step_size",
+    "weight_decay",
+]

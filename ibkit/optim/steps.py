@@ -1,0 +1,73 @@
+"""Step sizes: a number, one a run, or a schedule of the step count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ibkit.checks import require
+from ibkit.optim.chain import Rule, State
+from ibkit.scaled import Gradient, Params, expand_runs
+
+Step = float | Tensor
+Schedule = Callable[[int], Step]
+
+
+def power_decay(scale: Step, exponent: Step) -> Schedule:
+    r"""Return the schedule :math:`\eta_t = c\,(t+1)^{-a}`, :math:`t=0,1,\dots`.
+
+    Args:
+        scale: :math:`c`, a positive number or one a run.
+        exponent: :math:`a`, a number in [0, 1] or one a run.
+
+    Raises:
+        ValueError: if `scale` is not positive, or `exponent` is outside [0, 1].
+
+    Example:
+        >>> power_decay(0.3, 0.5)(3)
+        0.15
+    """
+    _require_positive("scale", scale)
+    low, high = (float(exponent.min()), float(exponent.max())) if isinstance(exponent, Tensor) else (exponent, exponent)
+    require(low >= 0 and high <= 1, f"exponent must lie in [0, 1], got {exponent}")
+    return lambda t: scale * (t + 1) ** (-exponent)
+
+
+def step_size(eta: Step | Schedule) -> Rule:
+    r"""Return the last piece of a chain: times :math:`-\eta_t`.
+
+    Args:
+        eta: a positive number, a tensor of shape ``(*runs)``, or a schedule of the step count from 0.
+
+    Raises:
+        ValueError: if a step is not positive, or its shape is not that of the runs.
+
+    Example:
+        >>> step_size(torch.tensor([0.1, -0.2]))
+        Traceback (most recent call last):
+        ...
+        ValueError: step size must be positive, got -0.2
+    """
+    if not callable(eta):
+        _require_positive("step size", eta)
+
+    def update(gradient: Gradient, t: State, params: Params) -> tuple[Gradient, State]:
+        now = eta(t) if callable(eta) else eta
+        if callable(eta) and t == 0:
+            _require_positive("step size", now)
+        run_shape = gradient.log_scale.shape
+        if isinstance(now, Tensor) and now.ndim:
+            require(now.shape == run_shape, f"step size must be a number or {tuple(run_shape)}, got {tuple(now.shape)}")
+            tensors = {k: -expand_runs(now, v, now.ndim) * v for k, v in gradient.tensors.items()}
+        else:
+            tensors = {k: -now * v for k, v in gradient.tensors.items()}
+        return Gradient(tensors, gradient.log_scale), t + 1
+
+    return Rule("step_size", lambda params: 0, update)
+
+
+def _require_positive(name: str, value: Step) -> None:
+    least = float(torch.as_tensor(value).min())
+    require(least > 0, f"{name} must be positive, got {round(least, 6)}")
