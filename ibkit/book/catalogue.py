@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ibkit.book.errors import InputError
+
 BIBLIOGRAPHY = "references.bib"
 
 
-class CatalogueError(ValueError):
+class CatalogueError(InputError):
     """``references.bib`` breaks its contract; the message names the entry."""
 
 

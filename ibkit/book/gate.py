@@ -1,15 +1,17 @@
 """What may be published: executed notebooks that are whole, current and not contradicted by their own claims.
 
-Sphinx builds a page from a notebook full of errors without a word, so this gate is the only one.
+Sphinx builds a page from a notebook full of errors without a word. A run passes the same judgement before its result is
+kept; here it is passed once more on what lies there now, beside what only a page must satisfy.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-from ibkit.book.ledger import LedgerError, joined, read_claims, read_notebook
+from ibkit.book.errors import InputError
+from ibkit.book.notebook import Notebook, read_notebook, source_form, where
+from ibkit.book.verdict import judge
 
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 _FOREIGN = re.compile(
@@ -34,43 +36,26 @@ def chapter_problem(chapter: str, source: Path, executed: Path) -> str | None:
         return f"{chapter}: has no executed notebook (expected {executed}); run it first"
     try:
         before, after = read_notebook(source), read_notebook(executed)
-        claims = read_claims(after)
-    except LedgerError as error:
+    except InputError as error:
         return f"{chapter}: {error}"
-    if _sources(before) != _sources(after):
-        return f"{chapter}: its executed notebook is stale: the notebook was changed after its run; run it again"
-    problem = _output_problem(after)
-    if problem:
-        return f"{chapter}: {problem}"
-    if not claims:
+    if source_form(before) != source_form(after):
+        return f"{chapter}: its executed notebook is stale: the notebook is not what was run; run it again"
+    verdict = judge(after)
+    if verdict.problems:
+        return f"{chapter}: {verdict.problems[0]}"
+    if not verdict.claims:
         return f"{chapter}: its executed notebook holds no claim"
-    for claim in claims:
-        if claim.state == "red":
-            return f"{chapter}: red claim {claim.id!r}: {claim.statement}"
-    return None
+    problem = _page_problem(after)
+    return f"{chapter}: {problem}" if problem else None
 
 
-def _sources(notebook: dict[str, Any]) -> list[tuple[str, str]]:
-    """Kind and text of every cell, less those that papermill injects."""
-    return [
-        (cell["cell_type"], cell["source"])
-        for cell in notebook["cells"]
-        if "injected-parameters" not in cell.get("metadata", {}).get("tags", [])
-    ]
-
-
-def _output_problem(notebook: dict[str, Any]) -> str | None:
-    for number, cell in enumerate(notebook["cells"], start=1):
-        if cell["cell_type"] != "code" or not cell["source"].strip():
-            continue
+def _page_problem(notebook: Notebook) -> str | None:
+    for index, cell in enumerate(notebook["cells"]):
         for output in cell.get("outputs", []):
-            if output.get("output_type") == "error":
-                return f"cell {number} ended with {output.get('ename', 'an error')}: {output.get('evalue', '')}"
             data = output.get("data", {})
-            if WIDGET_MIME in data and "text/html" not in data:
-                return f"cell {number} shows a widget without a static form; it would be dead on the page"
-            if _FOREIGN.search(joined(data.get("text/html", ""))):
-                return f"cell {number} shows an output that loads something from another site"
-        if cell.get("execution_count") is None:
-            return f"cell {number} was not executed"
+            text = data.get("text/html", "")
+            if WIDGET_MIME in data and not text:
+                return f"{where(notebook, index)} shows a widget without a static form; it would be dead on the page"
+            if _FOREIGN.search(text if isinstance(text, str) else "".join(text)):
+                return f"{where(notebook, index)} shows an output that loads something from another site"
     return None

@@ -1,7 +1,7 @@
 """Fewer icons: the theme's script draws 2000 of them, the site's pages show about twenty.
 
-The script is by far the largest file that a page loads. Definitions of icons that no page and no other script names are cut
-out; the rest of the script is left as it is.
+The script is by far the largest file that a page loads. Definitions of icons that no page and no other script names
+are cut out; the rest of the script is left as it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the book claims, and whether it held: read back from executed notebooks, for all 181 papers.
 
-A claim is stored by the notebook that measured it, as a display output of the MIME type below. The ledger only collects:
-it measures nothing and judges nothing.
+A claim is stored by the notebook that measured it, as a display output of its own MIME type. The ledger only
+collects: it measures nothing and judges nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ibkit.book.catalogue import PARTS, Paper, load_catalogue
+from ibkit.book.errors import InputError
+from ibkit.book.notebook import read_notebook
+from ibkit.book.verdict import CLAIM_MIME
 
-CLAIM_MIME = "application/vnd.ibkit.claim+json"
 STATES = ("held", "open", "red")
 
 
-class LedgerError(ValueError):
+class LedgerError(InputError):
     """An executed notebook holds something that is not a claim record; the message names notebook and cell."""
 
 
@@ -71,7 +73,7 @@ class Ledger:
     entries: tuple[LedgerEntry, ...]
 
     def part(self, name: str) -> tuple[LedgerEntry, ...]:
-        """The entries of one part, chapters that exist first."""
+        """Return the entries of one part, chapters that exist first."""
         here = [entry for entry in self.entries if entry.part == name]
         return tuple(sorted(here, key=lambda entry: entry.state == "planned"))
 
@@ -86,7 +88,7 @@ class Ledger:
         return {state: sum(entry.counts[state] for entry in self.entries) for state in STATES}
 
     def to_json(self) -> str:
-        """The ledger as JSON: the same entries give the same bytes."""
+        """Write the ledger as JSON: the same entries give the same bytes."""
         papers = []
         for entry in self.entries:
             record = asdict(entry)
@@ -94,34 +96,6 @@ class Ledger:
             papers.append({**record, "counts": entry.counts, "claims": claims})
         summary = {"papers": len(papers), "present": len(self.present), **self.counts}
         return json.dumps({"schema": 1, "summary": summary, "papers": papers}, indent=1, ensure_ascii=False) + "\n"
-
-
-def read_notebook(path: Path) -> dict[str, Any]:
-    """Read a notebook as plain JSON (the nbformat package takes ten times as long for what the ledger needs).
-
-    Args:
-        path: the notebook.
-
-    Returns:
-        Its content, with every cell's ``source`` as one string.
-
-    Raises:
-        LedgerError: the file is not a notebook.
-    """
-    try:
-        notebook = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise LedgerError(f"{path}: expected a notebook, {error}") from error
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise LedgerError(f"{path}: expected a notebook (a JSON object with cells)")
-    for cell in notebook["cells"]:
-        cell["source"] = joined(cell.get("source", ""))
-    return notebook
-
-
-def joined(text: str | list[str]) -> str:
-    """A notebook's multi-line string, which may be stored as a list of lines, as one string."""
-    return text if isinstance(text, str) else "".join(text)
 
 
 def read_claims(notebook: Path | dict[str, Any]) -> list[ClaimRecord]:
@@ -134,7 +108,8 @@ def read_claims(notebook: Path | dict[str, Any]) -> list[ClaimRecord]:
         One record a claim. A claim that a cell stored twice under one id counts once, as it was last.
 
     Raises:
-        LedgerError: not a notebook, or a claim record without its fields or of an unknown state.
+        InputError: not a notebook.
+        LedgerError: a claim record without its fields or of an unknown state.
     """
     name = "notebook" if isinstance(notebook, dict) else str(notebook)
     content = notebook if isinstance(notebook, dict) else read_notebook(notebook)
@@ -171,7 +146,7 @@ def build_ledger(root: Path, executed: Path | None = None) -> Ledger:
 
     Raises:
         CatalogueError: the bibliography is broken.
-        LedgerError: an executed notebook is broken.
+        InputError: an executed notebook is broken.
     """
     executed = Path(root) / "_build" / "executed" if executed is None else Path(executed)
     order = list(PARTS)

@@ -1,7 +1,7 @@
 """The pieces of pages that the machine writes: the ledger, lists of chapters, a chapter's header line.
 
-All are small HTML fragments: they stand in Markdown pages, take their colours from the theme, and work without a script.
-Links are relative, so that the site reads the same from a server and from a folder.
+All are small HTML fragments: they stand in Markdown pages, take their colours from the theme, and need no script. Links
+are relative, so that the site reads the same from a server and from a folder.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Repository:
     branch: str
 
     def binder(self, document: str) -> str:
-        """The address that opens a notebook on Binder."""
+        """Return the address that opens a notebook on Binder."""
         return f"https://mybinder.org/v2/gh/{self._name}/{self.branch}?urlpath=lab/tree/{document}.ipynb"
 
     def colab(self, document: str) -> str:
-        """The address that opens a notebook on Colab."""
+        """Return the address that opens a notebook on Colab."""
         return f"https://colab.research.google.com/github/{self._name}/blob/{self.branch}/{document}.ipynb"
 
     @property
@@ -39,7 +39,7 @@ class Repository:
 
 
 def counts_text(counts: dict[str, int]) -> str:
-    """Counts of claims in words.
+    """Say counts of claims in words.
 
     Example:
         >>> counts_text({"held": 4, "open": 1, "red": 0})
@@ -53,7 +53,7 @@ def counts_text(counts: dict[str, int]) -> str:
 
 
 def badge(entry: LedgerEntry) -> str:
-    """A chapter's claims in one short sign."""
+    """Sum a chapter's claims up in one short sign."""
     if entry.state == "planned":
         return _state("planned", "planned")
     worst = next((state for state in ("red", "open") if entry.counts[state]), "held")
@@ -67,7 +67,7 @@ def _state(state: str, text: str) -> str:
 
 
 def chapter_header(paper: Paper, about: dict[str, Any], entry: LedgerEntry, repository: Repository, depth: str) -> str:
-    """The line under a chapter's title: where to read, open and get it, and what made it.
+    """Write the line under a chapter's title: where to read, open and get it, and what made it.
 
     Args:
         paper: the chapter's paper.
@@ -135,7 +135,7 @@ def chapter_cards(entries: tuple[LedgerEntry, ...], depth: str) -> str:
 
 
 def part_list(ledger: Ledger, part: str, papers: dict[str, Paper], depth: str) -> str:
-    """A part's papers as Markdown: cards for chapters that exist, a plain list of those planned."""
+    """List a part's papers as Markdown: cards for chapters that exist, a plain list of those planned."""
     here = ledger.part(part)
     present = tuple(entry for entry in here if entry.state == "present")
     planned = [entry for entry in here if entry.state == "planned"]
@@ -152,7 +152,7 @@ def _planned(paper: Paper) -> str:
 
 
 def landing_chapters(ledger: Ledger) -> str:
-    """The landing page's list: chapters that exist, then every part with how far it is."""
+    """List for the landing page the chapters that exist, then every part with how far it is."""
     rows = []
     for part in PARTS.values():
         entries = ledger.part(part.name)
@@ -169,13 +169,13 @@ def landing_chapters(ledger: Ledger) -> str:
 
 
 def ledger_page(ledger: Ledger) -> str:
-    """The ledger as a Markdown page: all papers by part, claims folded below their chapter."""
+    """Write the ledger as a Markdown page: all papers by part, claims folded below their chapter."""
     present, total = len(ledger.present), len(ledger.entries)
     lines = [
         "# The ledger",
         "",
-        f"{present} of {total} papers have a chapter; {counts_text(ledger.counts)}. A claim's rule, its number of runs and "
-        "its stopping point are written down before the run; the machine compares, and nobody edits what it finds. "
+        f"{present} of {total} papers have a chapter; {counts_text(ledger.counts)}. A claim's rule, its number of runs "
+        "and its stopping point are written down before the run; the machine compares, and nobody edits what it finds. "
         "The same data for programs: "
         '<a href="ledger.json" download>ledger.json</a>.',
         "",
@@ -240,11 +240,11 @@ def _number(value: float | None) -> str:
 
 
 def inline(text: str) -> str:
-    """Escape text for HTML and mark ``$...$`` as mathematics for MathJax.
+    r"""Escape text for HTML and mark ``$...$`` as mathematics for MathJax.
 
     Example:
         >>> inline("at least $1/2$ & more")
-        'at least <span class="math notranslate nohighlight">\\\\(1/2\\\\)</span> &amp; more'
+        'at least <span class="math notranslate nohighlight">\\(1/2\\)</span> &amp; more'
     """
     pieces = re.split(r"\$([^$]+)\$", text)
     return "".join(

@@ -1,8 +1,8 @@
 """From executed notebooks to the published site: whole or not at all.
 
-A clean source tree is laid out beside the book (``_build/site-src``): configuration, Markdown pages with their generated
-lists, and the executed notebooks at the places of their sources. Jupyter Book builds it into a folder of its own, and only a
-build without a warning takes the place of the last one. When no input has changed, nothing is built.
+A clean source tree is laid out beside the book (``_build/site-src``): configuration, Markdown pages with their
+generated lists, and the executed notebooks at the places of their sources. Jupyter Book builds it into a folder of its
+own, and only a build without a warning takes the place of the last one. When no input has changed, nothing is built.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import ibkit
-from ibkit.book.catalogue import BIBLIOGRAPHY, CatalogueError, Paper, load_catalogue
+from ibkit.book.catalogue import BIBLIOGRAPHY, Paper, load_catalogue
+from ibkit.book.errors import InputError
 from ibkit.book.gate import WIDGET_MIME, chapter_problem
 from ibkit.book.icons import drop_unused_icons
-from ibkit.book.ledger import CLAIM_MIME, Ledger, LedgerError, build_ledger, read_notebook
+from ibkit.book.ledger import Ledger, build_ledger
+from ibkit.book.notebook import read_notebook
 from ibkit.book.pages import Repository, chapter_header, landing_chapters, ledger_page, part_list
 from ibkit.book.sphinx_ext import HEADERS
-from ibkit.book.toc import TOC, TocError, existing_chapters, read_toc
+from ibkit.book.toc import TOC, existing_chapters, read_toc
+from ibkit.book.verdict import CLAIM_MIME
 
 CONFIG = "_config.yml"
 ASSETS = "_assets"
@@ -49,8 +51,8 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
         The site's folder.
 
     Raises:
-        SiteError: a chapter's executed notebook is missing, stale, failed or holds a red claim; the book's files do not fit
-            together; or Sphinx warned. What stood at ``out`` is untouched then.
+        SiteError: a chapter's executed notebook is missing, stale, failed or holds a red claim; the book's files do not
+            fit together; or Sphinx warned. What stood at ``out`` is untouched then.
     """
     root = Path(root).resolve()
     build = root / "_build"
@@ -64,7 +66,7 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
         if (out / _KEY).is_file() and (out / _KEY).read_text(encoding="utf-8") == key:
             return out
         ledger = build_ledger(root, executed)
-    except (CatalogueError, LedgerError, TocError) as error:
+    except InputError as error:
         raise SiteError(str(error)) from error
     source = build / "site-src"
     _lay_out(root, executed, source, chapters, catalogue, ledger)
@@ -106,13 +108,13 @@ def check_chapters(root: Path, executed: Path, chapters: list[str], catalogue: d
 
 
 def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
-    """A hash of all that the site is made from."""
+    """Hash all that the site is made from."""
     package = Path(ibkit.__file__).parent
     inputs = [(name, root / name) for name in (CONFIG, TOC, BIBLIOGRAPHY)]
     inputs += [(str(path.relative_to(root)), path) for path in _files(root / "chapters", "*.md")]
     inputs += [(str(path.relative_to(root)), path) for path in _files(root / ASSETS, "*")]
-    inputs += [(str(path.relative_to(package)), path) for path in _files(package, "*.py")]
-    inputs += [(str(path.relative_to(package)), path) for path in _files(package, "*.js")]
+    for folder in ("book", "show"):
+        inputs += [(str(path.relative_to(package)), path) for path in _files(package / folder, "*")]
     inputs += [(f"executed/{chapter}", executed / f"{chapter}.ipynb") for chapter in chapters]
     digest = hashlib.sha256()
     for tool in ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb"):
@@ -184,9 +186,7 @@ def clean(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explorer_script() -> str:
-    """The script that draws every explorer of the site."""
-    if find_spec("ibkit.show") is None or find_spec("ibkit.show.explorer") is None:
-        return ""
+    """Return the script that draws every explorer of the site."""
     from ibkit.show.explorer import page_script
 
     return page_script()

@@ -13,16 +13,17 @@ _UNUSED = ("sphinx-thebe", "thebe_selector", "thebelab")
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the hooks; Sphinx calls this."""
-    app.connect("env-updated", _number_figures_by_page)
+    app.connect("env-get-updated", _number_figures_by_page, priority=900)
     app.connect("builder-inited", _read_headers)
+    app.connect("html-page-context", _announce_mathematics, priority=100)
     app.connect("html-page-context", _finish_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _number_figures_by_page(app: Any, env: Any) -> list[str]:
-    """Number figures from 1 on every page.
+    """Count the figures of every page from 1.
 
-    Sphinx counts through the whole book unless sections are numbered, and then a new chapter would renumber all others.
+    Sphinx counts through the whole book unless sections are numbered, and a new chapter would renumber all others.
     """
     for by_type in env.toc_fignumbers.values():
         for numbers in by_type.values():
@@ -34,6 +35,12 @@ def _number_figures_by_page(app: Any, env: Any) -> list[str]:
 def _read_headers(app: Any) -> None:
     path = Path(app.srcdir) / HEADERS
     app.ibkit_headers = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _announce_mathematics(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Have MathJax loaded where generated HTML holds mathematics; Sphinx looks at its own nodes only."""
+    if 'class="math ' in context.get("body", ""):
+        app.env.get_domain("math").data.setdefault("has_equations", {})[pagename] = True
 
 
 def _finish_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:

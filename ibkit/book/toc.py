@@ -1,7 +1,7 @@
 """The table of contents: which chapters the book has, and in which order.
 
-``_toc.yml`` is written by people, read by Sphinx and by everything here. Its shape is fixed: one caption for the parts, in
-the catalogue's order, each part's page with its chapters below; one caption for what is looked things up in.
+``_toc.yml`` stands in the repository and is read by Sphinx and by everything here. Its shape is fixed: the parts in the
+catalogue's order, each part's page with its chapters below it; then the pages where things are looked up.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ibkit.book.catalogue import PARTS, Paper
+from ibkit.book.errors import InputError
 
 TOC = "_toc.yml"
 REFERENCE_PAGES = ("ledger", "bibliography")
 
 
-class TocError(ValueError):
+class TocError(InputError):
     """``_toc.yml`` and the chapters do not fit together; the message names the chapter."""
 
 
@@ -86,7 +87,7 @@ def write_toc(root: Path, catalogue: dict[str, Paper]) -> bool:
 
 
 def toc_text(chapters: list[str]) -> str:
-    """The table of contents for these chapters.
+    """Write the table of contents for these chapters.
 
     Example:
         >>> print(toc_text(["margins/spectral-descent"]))

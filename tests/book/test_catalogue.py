@@ -92,5 +92,5 @@ def test_a_broken_entry_is_named_in_one_line(tmp_path: Path, bib: str, message: 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="references.bib: expected in"):
+    with pytest.raises(CatalogueError, match=r"references\.bib: expected in"):
         load_catalogue(tmp_path)

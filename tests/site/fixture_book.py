@@ -65,9 +65,8 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
             "## In one picture\n\nThe margin grows ({numref}`fig-" + slug + "`), by {eq}`eq-margin-" + slug + "`.\n\n"
             "$$\nm(W) = \\min_{i,\\, c \\neq y_i} \\frac{(e_{y_i} - e_c)^\\top W x_i}{\\lVert W \\rVert}, \\qquad "
             "\\mathcal{L}(W) = -\\frac{1}{n} \\sum_{i=1}^{n} \\log \\frac{\\exp(e_{y_i}^\\top W x_i)}"
-            "{\\sum_{c=1}^{k} \\exp(e_c^\\top W x_i)} + \\frac{\\lambda}{2} \\operatorname{tr}(W W^\\top)\n$$ (eq-margin-"
-            + slug
-            + ")\n\nInline mathematics such as $\\gamma = \\max_W m(W) > 0$ stands in the text."
+            "{\\sum_{c=1}^{k} \\exp(e_c^\\top W x_i)} + \\frac{\\lambda}{2} \\operatorname{tr}(W W^\\top)\n$$ "
+            "(eq-margin-" + slug + ")\n\nInline mathematics such as $\\gamma = \\max_W m(W) > 0$ stands in the text."
         ),
         code("figure", [figure_output()], mystnb=figure_metadata(slug)),
         markdown("## Explore\n\nMove the slider."),

@@ -67,7 +67,8 @@ def foreign_loads(folder: Path) -> list[str]:
 
 def broken_links(folder: Path) -> list[str]:
     """Internal links, images and scripts that lead nowhere."""
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in folder.rglob("*.html")}
+    texts = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.html") if "_static" not in path.parts}
+    pages = {path: Page(text) for path, text in texts.items()}
     found = []
     for path, page in pages.items():
         for address in page.links + page.loads:
