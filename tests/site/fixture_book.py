@@ -9,18 +9,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ibkit.book.catalogue import load_catalogue
 from ibkit.book.toc import write_toc
+from ibkit.claims import Bound, Claim, ClaimsTable, Measured
+from ibkit.show import Lines, explore
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CLAIM_MIME = "application/vnd.ibkit.claim+json"
 TITLES = {
     "margins/spectral-descent": "Spectral descent and the margins it maximizes",
     "next-token/next-token-margin": "What next-token prediction converges to",
 }
-EXPLORER = """<div class="ibkit-explorer" role="group" aria-label="Margin against steps">
-<p>The margin after 1000 steps</p><input type="range" min="0" max="3" value="1" aria-label="step size">
-<script type="application/json">{"step": [0.1, 0.3, 1.0, 3.0], "margin": [0.7, 0.9, 0.98, 0.99]}</script></div>"""
 
 
 def make_book(root: Path) -> Path:
@@ -56,8 +56,11 @@ def write_executed(root: Path, chapter: str, notebook: dict[str, Any]) -> None:
 def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
     """A chapter with mathematics, a figure, an explorer, claims and their table."""
     part, slug = chapter.split("/")
-    claims = [claim_record("diag", "Training reaches the largest margin $\\gamma$"), claim_record("rate", "It is fast")]
-    claims[1].update(state="open", open_because="a longer run is needed", contrast=None)
+    plain = Measured((0.4, 0.5), 0.0, "plain descent")
+    claims = (
+        made_claim("diag", "Training reaches the largest margin $\\gamma$", contrast=plain),
+        made_claim("rate", "It is fast", open_because="a longer run is needed"),
+    )
     cells = [
         markdown(f"# {title}\n\nA companion to {{cite:t}}`{slug}`."),
         code("seed: int = 0  # random seed", tags=["parameters"]),
@@ -70,13 +73,14 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
         ),
         code("figure", [figure_output()], mystnb=figure_metadata(slug)),
         markdown("## Explore\n\nMove the slider."),
-        code("explore(compute)", [display({"text/html": EXPLORER, "text/plain": "Explorer()"})], tags=["hide-input"]),
-        markdown("## Claims"),
-        *(
-            code(f"claim({record['id']!r})", [display(claim_bundle(record))], tags=["remove-output"])
-            for record in claims
+        code(
+            "explore(compute)",
+            [display({"text/html": explorer_html(), "text/plain": "Explorer()"})],
+            tags=["hide-input"],
         ),
-        code("claims_table()", [display({"text/html": claims_html(claims), "text/plain": "2 claims"})]),
+        markdown("## Claims"),
+        *(code(f"claim({made.id!r})", [display(made._repr_mimebundle_())], tags=["remove-output"]) for made in claims),
+        code("claims_table()", [display({"text/html": ClaimsTable(claims)._repr_html_(), "text/plain": "2 claims"})]),
     ]
     run = {"ibkit": "0.1.0", "commit": "abc1234", "parameters": {}, "profile": "quick", "seconds": 11.6}
     run.update(kernel_seconds=13.0, peak_mb=300, key="k", versions={"python": "3.11", "torch": "2.13"})
@@ -91,37 +95,22 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
     return {"cells": cells, "metadata": {"ibkit": about, "kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def claim_record(identifier: str, statement: str, state: str = "held") -> dict[str, Any]:
-    measured = {"values": [0.98, 0.99, 1.0], "median": 0.99, "low": 0.98, "high": 1.0, "satisfied": 1.0}
-    contrast = {
-        "values": [0.4, 0.5],
-        "median": 0.45,
-        "low": 0.4,
-        "high": 0.5,
-        "satisfied": 0.0,
-        "label": "plain descent",
-    }
-    record = {"schema": 1, "id": identifier, "statement": statement, "kind": "theorem", "source": "Theorem 2"}
-    record.update(state=state, bound="≥ 0.98", rule={"at_least": 0.98}, share=1.0, measured=measured)
-    return {**record, "contrast": contrast, "open_because": None}
+def made_claim(identifier: str, statement: str, values: tuple[float, ...] = (0.98, 0.99, 1.0), **more: Any) -> Claim:
+    """A claim as chapters make it, without entering it in the table of this process."""
+    bound = Bound(at_least=0.98)
+    measured = Measured(values, sum(map(bound.holds, values)) / len(values))
+    return Claim(identifier, statement, "theorem", "Theorem 2", bound, measured, **more)
 
 
-def claim_bundle(record: dict[str, Any]) -> dict[str, Any]:
-    return {
-        CLAIM_MIME: record,
-        "text/plain": record["id"],
-        "text/html": f"<table><tr><td>{record['id']}</td></tr></table>",
-    }
+def explorer_html() -> str:
+    """A real explorer's form for pages."""
 
+    def compute(step: float) -> Lines:
+        t = np.arange(1, 30)
+        return Lines(series={"margin": 1 - np.exp(-step * t)}, x=t, xlabel="steps", ylabel="margin")
 
-def claims_html(claims: list[dict[str, Any]]) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("state", "claim", "bound", "measured", "contrast"))
-    rows = "".join(
-        f'<tr class="ibkit-claim"><td>{claim["state"]}</td><td>{claim["statement"]}</td><td>{claim["bound"]}</td>'
-        f"<td>0.99 [0.98, 1]</td><td>0.45 [0.4, 0.5]</td></tr>"
-        for claim in claims
-    )
-    return f'<table class="ibkit-claims"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    explorer = explore(compute, {"step": [0.1, 0.3, 1.0]}, alt="The margin rises to one.", title="Margin")
+    return explorer._repr_mimebundle_()[0]["text/html"]
 
 
 def markdown(source: str) -> dict[str, Any]:

@@ -35,11 +35,13 @@ def visit(browser: Any, base: str, page: str, width: int = 1280, dark: bool = Fa
     tab.on("pageerror", lambda error: seen["problems"].append(str(error)))
     tab.on("console", lambda line: seen["problems"].append(line.text) if line.type == "error" else None)
     tab.goto(base + page)
-    tab.wait_for_load_state("networkidle")
     if tab.locator(".math").count():
-        tab.wait_for_selector(".math mjx-container", state="attached", timeout=10_000)
+        tab.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
         tab.evaluate("MathJax.startup.promise")
+    tab.wait_for_timeout(100)  # for requests that scripts start once the page stands
     seen["mathematics"] = tab.evaluate(MATHEMATICS)
+    seen["explorers"] = tab.locator(".ibkit-explorer").count()
+    seen["drawn"] = tab.locator(".ibkit-explorer:has(input[type=range])").count()
     seen["overflow"] = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     seen["theme"] = tab.evaluate("document.documentElement.dataset.theme")
     context.close()
@@ -48,25 +50,23 @@ def visit(browser: Any, base: str, page: str, width: int = 1280, dark: bool = Fa
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("way", ["file", "http"])
-def test_page_is_whole(browser: Any, html: Path, server: str, way: str, page: str) -> None:
+@pytest.mark.parametrize(("way", "width"), [("file", 390), ("http", 1280)])
+def test_page_is_whole(browser: Any, html: Path, server: str, way: str, width: int, page: str) -> None:
     base = f"{html.as_uri()}/" if way == "file" else server
-    seen = visit(browser, base, page)
+    seen = visit(browser, base, page, width)
     outside = [url for url in seen["requests"] if not url.startswith((base, "data:", "blob:"))]
     assert outside == []
     assert seen["problems"] == []
     assert seen["mathematics"]["typeset"] == seen["mathematics"]["formulas"]
     assert seen["mathematics"]["errors"] == 0
+    assert seen["overflow"] <= 0
+    assert seen["explorers"] == seen["drawn"]
 
 
-def test_chapter_has_mathematics_to_typeset(browser: Any, server: str) -> None:
-    assert visit(browser, server, PAGES[2])["mathematics"]["typeset"] >= 3
-
-
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_overflows_sideways(browser: Any, server: str, page: str, width: int) -> None:
-    assert visit(browser, server, page, width)["overflow"] <= 0
+def test_chapter_has_mathematics_and_an_explorer(browser: Any, server: str) -> None:
+    seen = visit(browser, server, PAGES[2])
+    assert seen["mathematics"]["typeset"] >= 3
+    assert seen["drawn"] == 1
 
 
 def test_dark_mode_is_dark(browser: Any, server: str) -> None:

@@ -12,6 +12,8 @@ from fixture_book import REPOSITORY, TITLES
 from references import broken_links, foreign_loads
 
 from ibkit.book.catalogue import PARTS, load_catalogue
+from ibkit.book.pages import SIGNS
+from ibkit.claims import SYMBOLS
 
 
 def read(html: Path, page: str) -> str:
@@ -71,6 +73,7 @@ def test_ledger_links_to_chapters_and_shows_their_claims(html: Path) -> None:
     page = read(html, "ledger.html")
     assert 'href="chapters/margins/spectral-descent.html"' in page
     assert "0.99 [0.98, 1], 3 runs" in page
+    assert "0.45 [0.4, 0.5], 2 runs" in page
     assert "plain descent" in page
     assert "a longer run is needed" in page
 
@@ -104,9 +107,13 @@ def test_claim_records_and_widget_states_stay_out_of_pages_and_downloads(html: P
         assert "widget-state" not in text, path
 
 
+def test_signs_of_states_are_the_claims_own() -> None:
+    assert {state: sign for state, sign in SIGNS.items() if state != "planned"} == SYMBOLS
+
+
 def test_explorer_keeps_its_static_form_and_its_script(html: Path) -> None:
     chapter, other = read(html, "chapters/margins/spectral-descent.html"), read(html, "ledger.html")
-    assert '<div class="ibkit-explorer"' in chapter
+    assert 'class="ibkit-explorer"' in chapter
     assert "explorer.js" in chapter
     assert "explorer.js" not in other
 
