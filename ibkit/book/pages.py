@@ -90,7 +90,7 @@ def chapter_header(paper: Paper, about: dict[str, Any], entry: LedgerEntry, repo
         _link(repository.binder(document), "Binder"),
         _link(repository.colab(document), "Colab"),
         f'<a href="{depth}_sources/{document}.ipynb" download>Notebook</a>',
-        f'<a href="{depth}ledger.html#{paper.slug}">Claims in the ledger</a>',
+        f'<a href="{depth}ledger.html#{paper.slug}-claims">Claims in the ledger</a>',
     ]
     run = about.get("run", {})
     made = [f"ibkit {run['ibkit']}"] if run.get("ibkit") else []
@@ -192,6 +192,7 @@ def ledger_page(ledger: Ledger) -> str:
 
 
 def _row(entry: LedgerEntry) -> str:
+    # A link to what stands inside <details> opens it, so the claims have an anchor of their own.
     head = f'<span class="ibkit-title">{escape(entry.title)}</span> <span>{escape(entry.citation)}</span>'
     if entry.state == "planned":
         return f'<li id="{entry.slug}">{badge(entry)} {head}</li>'
@@ -204,7 +205,7 @@ def _row(entry: LedgerEntry) -> str:
     return (
         f'<li id="{entry.slug}"><details><summary>{badge(entry)} {head}</summary>'
         f'<p><a href="{_page(entry)}">Read the chapter</a> <span>{escape(", ".join(made))}</span></p>'
-        f'<ul class="ibkit-claim-list">{claims}</ul></details></li>'
+        f'<ul class="ibkit-claim-list" id="{entry.slug}-claims">{claims}</ul></details></li>'
     )
 
 

@@ -222,11 +222,13 @@ def _run_jupyter_book(source: Path, target: Path) -> Path:
 def _swap(new: Path, out: Path) -> None:
     """Put the new site where the old one stands; at no moment is there half a site."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    old = out.with_name(out.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
+    old, beside = out.with_name(out.name + ".old"), out.with_name(out.name + ".new")
+    for folder in (old, beside):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(new, beside)  # may copy, if `out` is on another disk; what follows only renames
     if out.exists():
         out.rename(old)
-    shutil.move(new, out)
+    beside.rename(out)
     shutil.rmtree(old, ignore_errors=True)
 
 
