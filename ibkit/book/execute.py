@@ -91,8 +91,8 @@ class Watch:
         with suppress(psutil.Error, OSError):
             self.peak = max(self.peak, psutil.Process(self.process.pid).memory_info().rss)
             status = Path(f"/proc/{self.process.pid}/status").read_text()
-            marks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-            self.peak = max(self.peak, *(int(kib) * 1024 for kib in marks))
+            marks = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")]
+            self.peak = max([self.peak, *(1024 * kib for kib in marks)])  # none for a kernel that has just ended
 
     def end(self) -> None:
         """Stop watching, and see that nothing of the kernel is left."""

@@ -96,51 +96,52 @@ class _Seat:
         """Run jobs until there are none."""
         while (taken := self.pool.next_job()) is not None:
             job, arguments = taken
-            worker = self.start()
-            if worker is None:
+            if self.pool._closing:
                 break
-            backstop = None
-            if arguments.get("timeout"):
-                backstop = threading.Timer(arguments["timeout"] + _GRACE, worker.kill)
-                backstop.daemon = True
-                backstop.start()
             try:
-                self.pool._events.put((job, *self.ask(worker, job, arguments)))
-            finally:
-                if backstop:
-                    backstop.cancel()
+                last = self.ask(job, arguments)
+            except Exception as error:  # no process could be started, say; the run must hear of it and go on
+                last = ("lost", f"no worker process could run it: {' '.join(str(error).split())}")
+            self.pool._events.put((job, *last))
         self.stop()
         for done in self.started:
             with suppress(OSError):
                 done.stdout.close()  # type: ignore[union-attr]
 
-    def ask(self, worker: subprocess.Popen[str], job: int, arguments: dict[str, Any]) -> tuple[str, Any]:
-        """Give the worker a job and pass its events on; return the last."""
-        request = json.dumps({**arguments, "scratch": str(self.folder)})
-        with suppress(OSError):
-            worker.stdin.write(request + "\n")  # type: ignore[union-attr]
-            worker.stdin.flush()  # type: ignore[union-attr]
-        for line in worker.stdout:  # type: ignore[union-attr]
-            message = json.loads(line)
-            if message["event"] == "done":
-                self.kernel = None
-                return "done", message["outcome"]
-            if message["event"] == "kernel":
-                self.kernel = message["value"]
-            self.pool._events.put((job, message["event"], message["value"]))
+    def ask(self, job: int, arguments: dict[str, Any]) -> tuple[str, Any]:
+        """Have the worker do a job and pass its events on; return the last."""
+        worker = self.start()
+        backstop = None
+        if arguments.get("timeout"):
+            backstop = threading.Timer(arguments["timeout"] + _GRACE, worker.kill)
+            backstop.daemon = True
+            backstop.start()
+        try:
+            with suppress(OSError):
+                worker.stdin.write(json.dumps({**arguments, "scratch": str(self.folder)}) + "\n")  # type: ignore[union-attr]
+                worker.stdin.flush()  # type: ignore[union-attr]
+            for line in worker.stdout:  # type: ignore[union-attr]
+                message = json.loads(line)
+                if message["event"] == "done":
+                    self.kernel = None
+                    return "done", message["outcome"]
+                if message["event"] == "kernel":
+                    self.kernel = message["value"]
+                self.pool._events.put((job, message["event"], message["value"]))
+        finally:
+            if backstop:
+                backstop.cancel()
         # Its output ended: the worker is dead, and its kernel must not outlive it.
-        kernel, code = self.kernel, worker.wait()
+        code = worker.wait()
         self.stop()
-        if kernel is not None:
-            kill_group(kernel)
         return "lost", f"the worker process died ({_how(code)}){self.last_words()}"
 
-    def start(self) -> subprocess.Popen[str] | None:
-        """Return the seat's worker, started if there is none; None when the pool is closing."""
+    def start(self) -> subprocess.Popen[str]:
+        """Return the seat's worker, started if there is none that lives."""
         with self.lock:
             if self.pool._closing:
-                return None
-            if self.worker is None:
+                raise RuntimeError("the run is being stopped")
+            if self.worker is None or self.worker.poll() is not None:
                 with self.log.open("ab") as log:
                     self.worker = subprocess.Popen(
                         [sys.executable, "-m", "ibkit.book.worker"],
@@ -164,6 +165,8 @@ class _Seat:
             kernel, self.kernel = self.kernel, None
         if worker is None:
             return
+        with suppress(OSError):
+            worker.stdin.close()  # type: ignore[union-attr]
         if worker.poll() is None:
             worker.terminate()
             try:
@@ -171,10 +174,8 @@ class _Seat:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
-            if kernel is not None:
-                kill_group(kernel)
-        with suppress(OSError):
-            worker.stdin.close()  # type: ignore[union-attr]
+        if kernel is not None:
+            kill_group(kernel)
 
     def last_words(self) -> str:
         """Return the last line of the worker's log, which tells most when it died on an exception of its own."""

@@ -6,11 +6,12 @@ import os
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ibkit.book.errors import InputError
 
 
+@runtime_checkable
 class Folder(Protocol):
     """Where executed notebooks go; names are relative, such as `margins/spectral-descent.ipynb`."""
 

@@ -231,6 +231,15 @@ def test_full_disk_is_a_failure_of_the_chapter(copy, monkeypatch: pytest.MonkeyP
     assert not [path for path in copy.build.rglob("*") if path.is_file()]
 
 
+def test_no_worker_can_be_started(copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("ibkit.book.pool.subprocess.Popen", refuse)
+    report = run_chapters(copy.chapters(), tree=copy, force=True)
+    assert "Resource temporarily unavailable" in report.failed[0].problems[0]
+
+
 @pytest.mark.parametrize("wrong", [{"jobs": 0}, {"timeout": 0.0}, {"timeout": float("nan")}, {"out": "nosuch://x"}])
 def test_wrong_options(copy, no_kernels: None, wrong: dict) -> None:
     with pytest.raises(InputError):
