@@ -236,9 +236,10 @@ class Scatter(Panel):
         return list(dict.fromkeys([*self.paths, *self.arrows, *self.points]))
 
     def layout(self) -> dict[str, Any]:
-        keys = ("xlabel", "ylabel", "equal", "frame")
-        labels = {name: [str(label) for label in labels] for name, labels in self.labels.items()}
-        return {key: getattr(self, key) for key in keys} | {"labels": labels}
+        return {key: getattr(self, key) for key in ("xlabel", "ylabel", "equal", "frame")}
+
+    def words(self) -> dict[str, list[str]]:
+        return {name: [str(label) for label in labels] for name, labels in self.labels.items()}
 
     def arrays(self) -> Arrays:
         packed: Arrays = {}

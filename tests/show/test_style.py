@@ -5,9 +5,10 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from ibkit.show import COLORS, color_of, use_style
-from ibkit.show.style import DIVERGING, PALETTE, PALETTE_DARK, ROLES, SEQUENTIAL, slot_of, style
+from ibkit.show.style import DIVERGING, PALETTE, PALETTE_DARK, ROLES, SEQUENTIAL, slot_of, small_png, style
 
 # Linear RGB as seen with each common form of colour blindness (Machado, Oliveira, Fernandes 2009, severity 1).
 VISIONS = {
@@ -93,3 +94,20 @@ def test_svg_bytes_depend_on_the_figure_alone():
         return buffer.getvalue()
 
     assert draw() == draw()
+
+
+def test_small_png_keeps_the_picture_in_fewer_bytes():
+    with mpl.rc_context(style()):
+        figure, ax = plt.subplots()
+        ax.plot(np.random.default_rng(0).normal(size=(200, 4)).cumsum(axis=0))
+        plain = io.BytesIO()
+        figure.savefig(plain, format="png", dpi=2 * figure.dpi, bbox_inches="tight")
+        small, shown = small_png(figure)
+        plt.close(figure)
+    assert len(small) < 0.6 * len(plain.getvalue())
+    before = np.asarray(Image.open(plain).convert("RGB"), dtype=float)
+    after = np.asarray(Image.open(io.BytesIO(small)).convert("RGB"), dtype=float)
+    assert before.shape == after.shape
+    assert np.abs(before - after).mean() < 2  # of 255
+    assert tuple(after[0, 0]) == (255, 255, 255)
+    assert (shown["width"], shown["height"]) == (before.shape[1] // 2, before.shape[0] // 2)

@@ -3,11 +3,11 @@
 
 const FINE = 0.1; // a step between two grid values, with a live kernel
 
-function makeControls(parameters, start, parent, live, onChange) {
+function makeControls(parameters, start, parent, head, live, onChange) {
   const root = htmlNode("div", { class: "ibx-controls" }, parent);
   const still = typeof matchMedia === "function" && matchMedia("(prefers-reduced-motion: reduce)").matches;
   const sliders = parameters.map((parameter, place) => makeSlider(parameter, start[place], root, live, changed));
-  const reset = htmlNode("button", { type: "button", class: "ibx-button ibx-reset" }, root, "Reset");
+  const reset = htmlNode("button", { type: "button", class: "ibx-button ibx-reset" }, head, "Reset");
   reset.addEventListener("click", () => {
     stop();
     sliders.forEach((slider, place) => slider.set(start[place]));
