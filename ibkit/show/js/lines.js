@@ -57,11 +57,15 @@ function linesView(svg, layout, look) {
             ? `M${left},${level.toFixed(1)}H${right}`
             : "",
       );
-      const at = x ? lastInside(x, values, axes) : level >= top && level <= bottom ? [right, level] : null;
+      const inside = level >= top && level <= bottom;
+      const below = inside && level - top < 14 ? 12 : -4;
+      const atLeft = inside && clearance(data, level + below, false) > clearance(data, level + below, true);
+      const end = x ? lastInside(x, values, axes) : inside ? [atLeft ? left + 6 : right, level] : null;
+      const drop = end && end[1] - top < 14 ? 12 : -4;
       setAll(texts[place], {
-        x: at ? Math.min(at[0], right) - 3 : 0,
-        y: at ? (at[1] - top < 14 ? at[1] + 12 : at[1] - 4) : -99,
-        "text-anchor": "end",
+        x: end ? (atLeft ? end[0] : Math.min(end[0], right) - 3) : 0,
+        y: end ? end[1] + drop : -99,
+        "text-anchor": atLeft ? "start" : "end",
       });
       texts[place].textContent = name;
     });
@@ -79,6 +83,15 @@ function linesView(svg, layout, look) {
       });
       text.textContent = name;
     });
+  }
+
+  // How far the curves stay from a height, at the right or left end of the plot.
+  function clearance(data, height, atRight) {
+    const heights = shown().map(({ name }) => {
+      const y = data.get(`y:${name}`);
+      return axes.y(y[atRight ? y.length - 1 : 0]);
+    });
+    return Math.min(60, ...heights.filter(Number.isFinite).map((y) => Math.abs(y - height)));
   }
 
   const shown = () => curves.filter(({ name }) => now && now.get(`x:${name}`) && !look.isHidden(name));
