@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ibkit.book.run import Listener, Report, Result
+from ibkit.book.report import Listener, Report, Result
 from ibkit.book.tree import Chapter
 
 

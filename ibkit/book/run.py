@@ -9,106 +9,26 @@ Example:
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import ibkit
-from ibkit.book.cache import read_sealed, run_key, seal
-from ibkit.book.errors import InputError, Interrupted
-from ibkit.book.notebook import Notebook, parse_notebook, read_notebook
-from ibkit.book.parameters import Value, bind_parameters, jsonable, read_parameters, resolve_parameters
+from ibkit.book.cache import seal
+from ibkit.book.errors import InputError
+from ibkit.book.notebook import Notebook
+from ibkit.book.parameters import Value, jsonable
+from ibkit.book.plan import Plan, plan_runs, unchanged
 from ibkit.book.pool import Pool
-from ibkit.book.store import Folder, LocalFolder, open_folder
+from ibkit.book.processes import available_cores, stoppable
+from ibkit.book.report import Listener, Report, Result
+from ibkit.book.store import LocalFolder
 from ibkit.book.tree import Chapter, Tree
-from ibkit.book.verdict import judge
 
-#: Seconds that a chapter of the quick profile may take in all, many times what it should.
-QUICK_TIMEOUT = 300.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one chapter.
-
-    Args:
-        chapter: the chapter.
-        status: `passed`, `unchanged` (it passed before and nothing it depends on changed), or `failed`.
-        held: claims held.
-        open: claims that the scale of this run cannot show.
-        red: claims that failed.
-        seconds: time in cells.
-        kernel_seconds: from the kernel's start to its end.
-        problems: why it failed, one line each.
-        address: where its notebook lies, the broken-off one when it failed; None when it could not be kept.
-    """
-
-    chapter: Chapter
-    status: Literal["passed", "unchanged", "failed"]
-    held: int = 0
-    open: int = 0
-    red: int = 0
-    seconds: float = 0.0
-    kernel_seconds: float = 0.0
-    problems: tuple[str, ...] = ()
-    address: str | None = None
-
-
-@dataclass
-class Report:
-    """The results of a run, in the order in which chapters finished.
-
-    Args:
-        results: one a chapter.
-        seconds: wall-clock time of the whole run.
-    """
-
-    results: list[Result] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Whether no chapter failed."""
-        return not self.failed
-
-    @property
-    def failed(self) -> list[Result]:
-        """The results of the chapters that failed."""
-        return [result for result in self.results if result.status == "failed"]
-
-
-class Listener:
-    """Hears how a run goes on; override what is of interest."""
-
-    def started(self, chapters: int, workers: int, cells: int) -> None:
-        """Hear, once what must run is known, how many chapters, on how many workers, with how many code cells."""
-
-    def cell(self, chapter: Chapter) -> None:
-        """Hear that a code cell of a chapter is done."""
-
-    def finished(self, result: Result) -> None:
-        """Hear what became of a chapter."""
-
-
-@dataclass
-class _Plan:
-    """One chapter, checked and ready."""
-
-    chapter: Chapter
-    notebook: Notebook
-    values: dict[str, Value]
-    key: str
-    folder: Folder
-    timeout: float | None
-    cells: int
-    expected: float = float("inf")
+__all__ = ["Listener", "Report", "Result", "run_chapters"]
 
 
 def run_chapters(
@@ -152,13 +72,13 @@ def run_chapters(
     if timeout is not None and not timeout > 0:
         raise InputError(f"timeout must be a positive number of seconds, got {timeout:g}")
     base = tree.build if tree else Path.cwd() / "_build"
-    plans = _plan(chapters, tree, parameters or {}, out, timeout, base)
+    plans = plan_runs(chapters, tree, parameters or {}, out, timeout, base)
     for folder in {str(plan.folder): plan.folder for plan in plans}.values():
         folder.check_writable()
     report = Report()
     waiting = []
     for plan in plans:
-        result = _unchanged(plan)
+        result = unchanged(plan)
         if result is None or force:
             waiting.append(plan)
         else:
@@ -170,91 +90,7 @@ def run_chapters(
     return report
 
 
-def check_fresh(chapter: Chapter, tree: Tree) -> dict[str, Any] | None:
-    """Say whether the book holds a passing notebook of the chapter as it is now, with default parameters.
-
-    Args:
-        chapter: a chapter of the book.
-        tree: the book.
-
-    Returns:
-        What its executed notebook says of its run; None when it has none, or one that is stale or damaged.
-
-    Raises:
-        InputError: the source is not a notebook, or its parameters cell cannot be read.
-    """
-    nb = read_notebook(chapter.path)
-    values = resolve_parameters(read_parameters(nb, chapter.name), {}, chapter.name)
-    run = read_sealed(LocalFolder(tree.executed).read(chapter.file))
-    return run if run and run.get("key") == run_key(nb, values, tree) else None
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _plan(
-    chapters: Sequence[Chapter],
-    tree: Tree | None,
-    given: Mapping[str, Value],
-    out: str | Path | None,
-    timeout: float | None,
-    base: Path,
-) -> list[_Plan]:
-    plans: dict[str, _Plan] = {}
-    for chapter in chapters:
-        if chapter.file in plans:
-            other = plans[chapter.file].chapter.path
-            if other == chapter.path:
-                continue
-            raise InputError(f"{other} and {chapter.path} would both be written to {chapter.file}")
-        nb = read_notebook(chapter.path)
-        declared = read_parameters(nb, chapter.name)
-        values = resolve_parameters(declared, given, chapter.name)
-        changed = {name: value for name, value in values.items() if value != declared[name].default}
-        usual = base / "runs" / _label(changed) if changed else base / "executed"
-        folder = open_folder(usual if out is None else out)
-        limit = timeout or (QUICK_TIMEOUT if values.get("profile", "quick") == "quick" else None)
-        cells = sum(cell["cell_type"] == "code" for cell in nb["cells"])
-        bound = bind_parameters(nb, values, chapter.name)
-        plans[chapter.file] = _Plan(chapter, bound, values, run_key(nb, values, tree), folder, limit, cells)
-    return list(plans.values())
-
-
-def _label(changed: Mapping[str, Value]) -> str:
-    text = ",".join(f"{name}={value}" for name, value in changed.items())
-    safe = all(char.isalnum() or char in "=,.+-_" for char in text) and len(text) <= 100
-    if safe:
-        return text
-    import hashlib
-
-    return hashlib.sha256(repr(sorted(changed.items())).encode()).hexdigest()[:16]
-
-
-def _unchanged(plan: _Plan) -> Result | None:
-    """Return the result of an earlier run that still stands; else note how long that one took."""
-    text = plan.folder.read(plan.chapter.file)
-    run = read_sealed(text)
-    hint = run or plan.notebook["metadata"].get("ibkit", {})
-    known = hint.get("kernel_seconds", hint.get("seconds"))
-    plan.expected = float(known) if isinstance(known, int | float) else float("inf")
-    if text is None or run is None or run.get("key") != plan.key:
-        return None
-    verdict = judge(parse_notebook(text, plan.chapter.name))
-    if verdict.problems:
-        return None
-    return Result(
-        plan.chapter,
-        "unchanged",
-        *(verdict.count(state) for state in ("held", "open", "red")),
-        seconds=run["seconds"],
-        kernel_seconds=run["kernel_seconds"],
-        address=_address(plan.folder, plan.chapter.file),
-    )
-
-
-def _execute(plans: list[_Plan], workers: int, failed: LocalFolder, report: Report, listener: Listener) -> None:
+def _execute(plans: list[Plan], workers: int, failed: LocalFolder, report: Report, listener: Listener) -> None:
     commit = _commit(plans[0].chapter.path.parent)
     requests = [
         {
@@ -271,7 +107,7 @@ def _execute(plans: list[_Plan], workers: int, failed: LocalFolder, report: Repo
         for plan in plans
     ]
     listener.started(len(plans), workers, sum(plan.cells for plan in plans))
-    with _stoppable(report), _open_pool(requests, workers) as pool:
+    with stoppable(report), _open_pool(requests, workers) as pool:
         for job, event, value in pool.events():
             plan = plans[job]
             if event == "cell":
@@ -283,7 +119,7 @@ def _execute(plans: list[_Plan], workers: int, failed: LocalFolder, report: Repo
                 _finish(report, _keep(plan, outcome, failed), listener)
 
 
-def _keep(plan: _Plan, outcome: dict[str, Any], failed: LocalFolder) -> Result:
+def _keep(plan: Plan, outcome: dict[str, Any], failed: LocalFolder) -> Result:
     """Write a notebook where it belongs, and take away what it outdates."""
     file, claims, problems = plan.chapter.file, outcome.get("claims", {}), list(outcome["problems"])
     address = None
@@ -316,7 +152,7 @@ def _finish(report: Report, result: Result, listener: Listener) -> None:
     listener.finished(result)
 
 
-def _bare(plan: _Plan, run: dict[str, Any]) -> Notebook:
+def _bare(plan: Plan, run: dict[str, Any]) -> Notebook:
     """Return the notebook as it was sent to a worker that never gave it back."""
     nb = {**plan.notebook, "metadata": {**plan.notebook["metadata"]}}
     nb["metadata"]["ibkit"] = {**nb["metadata"].get("ibkit", {}), "run": run}
@@ -330,34 +166,6 @@ def _open_pool(requests: list[dict[str, Any]], workers: int) -> Iterator[Pool]:
         yield pool
     finally:
         pool.close()
-
-
-@contextmanager
-def _stoppable(report: Report) -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into an orderly end, and ignore those that come while it goes on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kinds = [kind for name in ("SIGINT", "SIGTERM", "SIGHUP") if (kind := getattr(signal, name, None)) is not None]
-    before = {kind: signal.getsignal(kind) for kind in kinds}
-    caught = {kind: old for kind, old in before.items() if old not in (signal.SIG_IGN, None)}
-
-    def stop(signum: int, frame: object) -> None:
-        for kind in caught:
-            signal.signal(kind, signal.SIG_IGN)
-        raise Interrupted(signum, report)
-
-    for kind in caught:
-        signal.signal(kind, stop)
-    try:
-        yield
-    finally:
-        for kind, old in caught.items():
-            signal.signal(kind, old)
-
-
-def _address(folder: Folder, file: str) -> str:
-    return f"{folder}/{file}"
 
 
 def _commit(folder: Path) -> str | None:

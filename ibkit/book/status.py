@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ibkit.book.notebook import read_notebook
 from ibkit.book.parameters import Parameter, jsonable, read_parameters
-from ibkit.book.run import check_fresh
+from ibkit.book.plan import check_fresh
 from ibkit.book.tree import Chapter, Tree
 
 

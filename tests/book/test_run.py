@@ -11,7 +11,9 @@ import pytest
 
 from ibkit.book.cache import read_sealed
 from ibkit.book.errors import InputError
-from ibkit.book.run import Listener, Result, check_fresh, run_chapters
+from ibkit.book.plan import check_fresh, plan_runs
+from ibkit.book.run import Listener, Result, _keep, run_chapters
+from ibkit.book.store import LocalFolder
 from ibkit.book.tree import find_chapter
 
 from .conftest import GOOD, Wide, make_book, notebook, outputs, write
@@ -220,10 +222,7 @@ def test_longest_first(copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_full_disk_is_a_failure_of_the_chapter(copy, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be written whole is not written, and what it would have replaced is gone."""
-    from ibkit.book.run import _keep, _plan
-    from ibkit.book.store import LocalFolder
-
-    (plan,) = _plan([find_chapter("good", copy)], copy, {}, None, None, copy.build)
+    (plan,) = plan_runs([find_chapter("good", copy)], copy, {}, None, None, copy.build)
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     result = _keep(plan, {"text": "x" * 100, "problems": []}, LocalFolder(copy.build / "failed"))
     assert result.status == "failed"
