@@ -21,10 +21,10 @@ import ibkit
 from ibkit.book.catalogue import BIBLIOGRAPHY, Paper, load_catalogue
 from ibkit.book.errors import InputError
 from ibkit.book.gate import WIDGET_MIME, chapter_problem
-from ibkit.book.icons import drop_unused_icons
 from ibkit.book.ledger import Ledger, build_ledger
 from ibkit.book.notebook import read_notebook
 from ibkit.book.pages import Repository, chapter_header, landing_chapters, ledger_page, part_list
+from ibkit.book.slim import slim_site
 from ibkit.book.sphinx_ext import HEADERS
 from ibkit.book.toc import TOC, existing_chapters, read_toc
 from ibkit.book.verdict import CLAIM_MIME
@@ -71,7 +71,7 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
     source = build / "site-src"
     _lay_out(root, executed, source, chapters, catalogue, ledger)
     html = _run_jupyter_book(source, build / "site-tmp")
-    drop_unused_icons(html)
+    slim_site(html)
     (html / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (build / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (html / _KEY).write_text(key, encoding="utf-8")

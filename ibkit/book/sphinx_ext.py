@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ibkit.book import mathematics
+
 HEADERS = "_headers.json"
 # Starting a kernel inside the page would need scripts from elsewhere; Binder and Colab are links instead.
 _UNUSED = ("sphinx-thebe", "thebe_selector", "thebelab")
@@ -13,9 +15,9 @@ _UNUSED = ("sphinx-thebe", "thebe_selector", "thebelab")
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the hooks; Sphinx calls this."""
+    mathematics.setup(app)
     app.connect("env-get-updated", _number_figures_by_page, priority=900)
     app.connect("builder-inited", _read_headers)
-    app.connect("html-page-context", _announce_mathematics, priority=100)
     app.connect("html-page-context", _finish_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -37,17 +39,13 @@ def _read_headers(app: Any) -> None:
     app.ibkit_headers = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _announce_mathematics(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Have MathJax loaded where generated HTML holds mathematics; Sphinx looks at its own nodes only."""
-    if 'class="math ' in context.get("body", ""):
-        app.env.get_domain("math").data.setdefault("has_equations", {})[pagename] = True
-
-
 def _finish_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     body = context.get("body", "")
     header = app.ibkit_headers.get(pagename)
     if header and "</h1>" in body:
-        context["body"] = body.replace("</h1>", f"</h1>\n{header}", 1)
+        body = body.replace("</h1>", f"</h1>\n{header}", 1)
+    if body:
+        context["body"] = app.ibkit_typesetter.page(body)
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if _needed(file, body)]
 
