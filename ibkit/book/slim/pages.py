@@ -13,7 +13,8 @@ _NEEDED_FOR = {
     "togglebutton.js": 'class="toggle|class="[^"]*\\b(?:dropdown admonition|admonition dropdown|toggle)\\b',
     "copybutton.js": 'class="highlight"',
     "clipboard.min.js": 'class="highlight"',
-    "explorer.js": "ibkit-explorer",
+    "explorer.js": 'class="ibkit-explorer"',
+    "ledger.js": "data-ibkit-ledger",
 }
 _TOKEN = re.compile(r'<span class="([\w ]+)">([^<]*)</span>')
 _CODE = re.compile(r'(<div class="highlight"><pre>)(.*?)(</pre></div>)', re.DOTALL)
