@@ -43,7 +43,7 @@ def landing_explorer() -> Explorer:
         curve = margins(np.vstack([one, -other]), _NORMS[norm])
         best = int(curve.argmax())
         w = _DIRECTIONS[:, best]
-        edge = 4.6 * np.array([[-w[1], w[0]], [w[1], -w[0]]]) / np.linalg.norm(w)
+        edge = 20 * np.array([[-w[1], w[0]], [w[1], -w[0]]]) / np.linalg.norm(w)
         plane = Scatter(
             points={"one class": one, "the other": other},
             paths={"chosen boundary": edge},
@@ -51,6 +51,8 @@ def landing_explorer() -> Explorer:
             title="The classifier that training chooses",
             xlabel="first feature",
             ylabel="second feature",
+            xlim=(-5.0, 5.0),
+            ylim=(-4.2, 4.2),
         )
         shown = slice(None, None, 6)
         lines = Lines(
