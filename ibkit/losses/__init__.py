@@ -2,6 +2,7 @@
 
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.soft_labels import soft_label_excess, soft_label_residual
+from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
     "cross_entropy",
@@ -10,4 +11,5 @@ __all__ = [
     "model_cross_entropy",
     "soft_label_excess",
     "soft_label_residual",
+    "unconstrained_cross_entropy",
 ]

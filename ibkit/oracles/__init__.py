@@ -1,6 +1,29 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
 from ibkit.oracles.certificate import OracleError
+from ibkit.oracles.collapse_geometry import (
+    SeliGeometry,
+    sel_matrix,
+    seli_geometry,
+    simplex_etf_gram,
+    step_seli_geometry,
+)
 from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
+from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
+from ibkit.oracles.ridge_features import RidgePath, ridge_path
 
-__all__ = ["MaxMargin", "OracleError", "margin_rows", "max_margin"]
+__all__ = [
+    "MaxMargin",
+    "MinimumNormLogits",
+    "OracleError",
+    "RidgePath",
+    "SeliGeometry",
+    "margin_rows",
+    "max_margin",
+    "minimum_norm_logits",
+    "ridge_path",
+    "sel_matrix",
+    "seli_geometry",
+    "simplex_etf_gram",
+    "step_seli_geometry",
+]

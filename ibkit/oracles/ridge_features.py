@@ -1,0 +1,119 @@
+r"""Minimisers of cross-entropy with a ridge over unconstrained features, along a path of ridges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.optimize import minimize
+from torch import Tensor
+
+from ibkit.checks import require
+from ibkit.models.unconstrained import positive_counts
+from ibkit.oracles.certificate import OracleError
+
+EXCESS_TOLERANCE = 1e-4
+"""Most by which the residual's spectral norm may exceed the ridge, relative to it."""
+
+
+class RidgePath(NamedTuple):
+    """Global minimisers, one for each ridge.
+
+    Args:
+        W: classifiers, shape ``(ridges, classes, features)``.
+        H: class embeddings (not in isometric coordinates), shape ``(ridges, classes, features)``.
+        objective: the minimal values.
+        excess: certificate: relative amount by which the residual's spectral norm exceeds the ridge; zero at a global
+            minimum.
+    """
+
+    W: Tensor
+    H: Tensor
+    objective: Tensor
+    excess: Tensor
+
+
+def ridge_path(
+    counts: Float[Tensor, " classes"], ridges: Sequence[float], features: int | None = None, seed: int = 0
+) -> RidgePath:
+    r"""Return global minimisers of the regularised unconstrained-features model for falling ridges.
+
+    .. math:: \min_{W,H}\ \sum_cn_c\,\ell(Wh_c,c)+\tfrac\lambda2\bigl(\|W\|_F^2+\textstyle\sum_cn_c\|h_c\|^2\bigr)
+
+    The loss is *summed*; for a mean over n samples replace :math:`\lambda` by :math:`n\lambda`. One embedding a class
+    is enough: the loss is convex in an embedding, so samples of a class share theirs at a minimum.
+
+    L-BFGS in float64 on the objective divided by :math:`\lambda` (which keeps gradients of order one however small the
+    ridge is), from a random start for the first ridge and from the last answer afterwards. The problem is not convex,
+    but its logits solve a convex one, with ridge :math:`\lambda\|\cdot\|_*`; so a stationary point is a global minimum
+    if and only if the residual :math:`(S-I)\,\mathrm{diag}(\sqrt{n_c})` has spectral norm at most :math:`\lambda`, and
+    this is checked.
+
+    Args:
+        counts: :math:`n_c`, positive.
+        ridges: :math:`\lambda`, positive; best in falling order.
+        features: d, at least k - 1; by default k.
+        seed: of the first start.
+
+    Raises:
+        ValueError: counts or ridges that are not positive, or too few features.
+        OracleError: if a minimiser does not pass its certificate.
+
+    Example:
+        >>> path = ridge_path(torch.ones(3), [0.1])
+        >>> (path.W[0] @ path.W[0].mT / (path.W[0, 0] @ path.W[0, 0])).round(decimals=4)[0]
+        tensor([ 1.0000, -0.5000, -0.5000], dtype=torch.float64)
+    """
+    require(counts.ndim == 1 and len(counts) >= 2, f"counts must be (classes,), at least 2, got {tuple(counts.shape)}")
+    n = positive_counts(counts).detach().cpu().double().numpy()
+    require(len(ridges) >= 1 and min(ridges) > 0, f"ridges must be positive, got {list(ridges)}")
+    k = len(n)
+    d = k if features is None else features
+    require(d >= k - 1, f"features must be at least classes - 1 = {k - 1}, got {d}")
+    x = np.random.default_rng(seed).normal(size=2 * k * d) / 2
+    rows = []
+    for ridge in ridges:
+        objective = _objective(n, float(ridge), d)
+        options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 1e-16, "gtol": 1e-8}
+        x = minimize(objective, x, jac=True, method="L-BFGS-B", options=options).x
+        value, slope = objective(x)
+        W, H = x[: k * d].reshape(k, d), x[k * d :].reshape(k, d)
+        excess = float(np.linalg.norm(_residual(n, W, H), 2)) / ridge - 1
+        if not (excess <= EXCESS_TOLERANCE and np.abs(slope).max() <= 1e-4):
+            raise OracleError(
+                f"ridge {ridge:g}: L-BFGS stopped with slope {np.abs(slope).max():.1e} and spectral excess {excess:.1e}"
+            )
+        rows.append((W.copy(), H / np.sqrt(n)[:, None], np.array(value * ridge), np.array(max(excess, 0.0))))
+    return RidgePath(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+
+
+def _residual(n: np.ndarray, W: np.ndarray, H: np.ndarray) -> np.ndarray:
+    """Rows sqrt(n_c) (S(z_c) - e_c); the true-class entry is minus the sum of the others, exact when tiny."""
+    root = np.sqrt(n)[:, None]
+    Z = (H / root) @ W.T
+    Z -= Z.max(1, keepdims=True)
+    S = np.exp(Z - np.log(np.exp(Z).sum(1, keepdims=True)))
+    np.fill_diagonal(S, 0.0)
+    np.fill_diagonal(S, -S.sum(1))
+    return root * S
+
+
+def _objective(n: np.ndarray, ridge: float, d: int) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Objective and gradient in isometric coordinates, both divided by the ridge."""
+    k = len(n)
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        W, H = x[: k * d].reshape(k, d), x[k * d :].reshape(k, d)
+        Z = (H / np.sqrt(n)[:, None]) @ W.T
+        odds = Z - np.diag(Z)[:, None]
+        np.fill_diagonal(odds, -np.inf)
+        top = odds.max(1)
+        log_odds = top + np.log(np.exp(odds - top[:, None]).sum(1))
+        loss = float((n * np.logaddexp(0.0, log_odds)).sum())
+        r = _residual(n, W, H) / ridge
+        return loss / ridge + float(x @ x) / 2, np.concatenate([(r.T @ H + W).ravel(), (r @ W + H).ravel()])
+
+    return objective
