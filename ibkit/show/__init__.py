@@ -11,6 +11,7 @@ from ibkit.show.figures import (
     spectrum,
 )
 from ibkit.show.panels import Bars, HeatMap, Lines, Scatter
+from ibkit.show.prose import prose
 from ibkit.show.style import COLORS, PAGE_WIDTH, PALETTE, color_of, use_style
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "guide_line",
     "heatmap",
     "panel_labels",
+    "prose",
     "small_multiples",
     "spectrum",
     "use_style",
