@@ -46,7 +46,7 @@ def step_counts(
 ) -> Float[Tensor, "*runs classes"]:
     r"""Return class sizes with one step: majorities of :math:`Rn_{\min}`, then minorities of :math:`n_{\min}`.
 
-    Sizes are numbers, not whole numbers: theory needs them as weights only (Thrampoulidis et al. 2022, Definition 1:
+    Sizes are numbers, not whole numbers: theory needs them as weights only (Thrampoulidis et al. 2022:
     :math:`(R,\rho)`-STEP imbalance).
 
     Args:

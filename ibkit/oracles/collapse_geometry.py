@@ -22,7 +22,7 @@ def simplex_etf_gram(classes: int) -> Float[Tensor, "classes classes"]:
 
     k vectors of equal norm whose cosines are all :math:`-1/(k-1)`, the least possible; the scale is that of a
     projection. It is also the class-level matrix of simplex-encoded labels: label entry :math:`1-1/k`, others
-    :math:`-1/k` (Papyan, Han and Donoho 2020; Thrampoulidis et al. 2022, Definition 2).
+    :math:`-1/k` (Papyan, Han and Donoho 2020; Thrampoulidis et al. 2022).
 
     Raises:
         ValueError: fewer than two classes.
@@ -33,7 +33,17 @@ def simplex_etf_gram(classes: int) -> Float[Tensor, "classes classes"]:
                 [-0.5000,  0.5000]], dtype=torch.float64)
     """
     require(classes >= 2, f"classes must be at least 2, got {classes}")
-    return torch.eye(classes, dtype=torch.float64) - 1 / classes
+    return centring(classes)
+
+
+def centring(size: int) -> Float[Tensor, "size size"]:
+    r"""Return the projection :math:`I-\frac1s\mathbf 1\mathbf 1^\top` that takes the mean away; zero for size one.
+
+    Example:
+        >>> centring(1)
+        tensor([[0.]], dtype=torch.float64)
+    """
+    return torch.eye(size, dtype=torch.float64) - 1 / size
 
 
 def sel_matrix(counts: Float[Tensor, "*runs classes"]) -> Float[Tensor, "*runs classes classes"]:
@@ -80,7 +90,7 @@ def seli_geometry(counts: Float[Tensor, "*runs classes"]) -> SeliGeometry:
     .. math:: G_W=(PDP)^{1/2},\qquad G_H=(PDP)^{\dagger1/2}=G_W^\dagger,
 
     the factors :math:`V\Lambda V^\top` and :math:`D^{-1/2}U\Lambda U^\top D^{-1/2}` of the SVD
-    :math:`PD^{1/2}=V\Lambda U^\top` (Thrampoulidis et al. 2022, Definition 2 and Theorem 1).
+    :math:`PD^{1/2}=V\Lambda U^\top` (Thrampoulidis et al. 2022).
 
     Args:
         counts: :math:`n_c`, positive.
@@ -91,7 +101,7 @@ def seli_geometry(counts: Float[Tensor, "*runs classes"]) -> SeliGeometry:
     Example:
         >>> even, uneven = seli_geometry(torch.tensor([[3.0, 3.0, 3.0], [3.0, 3.0, 1.0]]).double()).classifier
         >>> even.diagonal().round(decimals=4), uneven.diagonal().round(decimals=4)
-        (tensor([1.1547, 1.1547, 1.1547], dtype=torch.float64), tensor([1.0813, 1.0813, 0.8607], dtype=torch.float64))
+        (tensor([1.1547, 1.1547, 1.1547], dtype=torch.float64), tensor([1.0812, 1.0812, 0.8607], dtype=torch.float64))
     """
     V, singular_values, _ = torch.linalg.svd(sel_matrix(counts))
     V, singular_values = V[..., :-1], singular_values[..., :-1]  # the last left vector is the constant one
@@ -133,9 +143,8 @@ def step_seli_geometry(classes: int, minority_share: float, ratio: float | Float
     large, one = R.sqrt(), torch.ones_like(R)
     middle = (R * m / classes + M / classes).sqrt()
     majority, minority = torch.zeros(2, classes, classes, dtype=torch.float64)
-    majority[:M, :M] = torch.eye(M) - 1 / M
-    minority[M:, M:] = torch.eye(m) - 1 / m
-    v = torch.cat([torch.full((M,), 1 / M, dtype=torch.float64), torch.full((m,), -1 / m, dtype=torch.float64)])
+    majority[:M, :M], minority[M:, M:] = centring(M), centring(m)
+    v = torch.tensor([1 / M] * M + [-1 / m] * m, dtype=torch.float64)
     between = torch.outer(v, v) * (M * m / classes)
 
     def combine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:

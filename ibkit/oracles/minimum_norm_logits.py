@@ -38,7 +38,7 @@ def minimum_norm_logits(counts: Float[Tensor, " classes"]) -> MinimumNormLogits:
     .. math:: \min_Z\ \|Z\,\mathrm{diag}(\sqrt{n_c})\|_*\quad\text{s.t.}\quad Z_{yy}-Z_{cy}\ge1\ \ (c\ne y),
 
     columns being classes of samples. Equivalent to :math:`\min\frac12\|W\|_F^2+\frac12\|H\|_F^2` under the same margins
-    for :math:`d\ge k-1`, the limit of vanishing ridge (Thrampoulidis et al. 2022, section 2). The certificate does not
+    for :math:`d\ge k-1`, the limit of vanishing ridge (Thrampoulidis et al. 2022). The certificate does not
     trust the solver: multipliers :math:`\beta\ge0` with
     :math:`B=\sum\beta_{cy}(e_y-e_c)e_y^\top/\sqrt{n_y}` prove the lower bound :math:`\sum\beta/\|B\|_2`.
 

@@ -47,10 +47,10 @@ def ridge_path(
     is enough: the loss is convex in an embedding, so samples of a class share theirs at a minimum.
 
     L-BFGS in float64 on the objective divided by :math:`\lambda` (which keeps gradients of order one however small the
-    ridge is), from a random start for the first ridge and from the last answer afterwards. The problem is not convex,
-    but its logits solve a convex one, with ridge :math:`\lambda\|\cdot\|_*`; so a stationary point is a global minimum
-    if and only if the residual :math:`(S-I)\,\mathrm{diag}(\sqrt{n_c})` has spectral norm at most :math:`\lambda`, and
-    this is checked.
+    ridge is), from a random start for the first ridge and from near the last answer afterwards. The problem is not
+    convex, but its logits solve a convex one, with ridge :math:`\lambda\|\cdot\|_*`; so a stationary point is a global
+    minimum if and only if the residual :math:`(S-I)\,\mathrm{diag}(\sqrt{n_c})` has spectral norm at most
+    :math:`\lambda`, and this is checked.
 
     Args:
         counts: :math:`n_c`, positive.
@@ -73,12 +73,14 @@ def ridge_path(
     k = len(n)
     d = k if features is None else features
     require(d >= k - 1, f"features must be at least classes - 1 = {k - 1}, got {d}")
-    x = np.random.default_rng(seed).normal(size=2 * k * d) / 2
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=2 * k * d) / 2
     rows = []
     for ridge in ridges:
         objective = _objective(n, float(ridge), d)
         options = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 1e-16, "gtol": 1e-8}
-        x = minimize(objective, x, jac=True, method="L-BFGS-B", options=options).x
+        start = x + 0.01 * rng.normal(size=x.size)  # off the saddle that an answer of lower rank has become
+        x = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
         value, slope = objective(x)
         W, H = x[: k * d].reshape(k, d), x[k * d :].reshape(k, d)
         excess = float(np.linalg.norm(_residual(n, W, H), 2)) / ridge - 1
