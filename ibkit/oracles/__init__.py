@@ -10,7 +10,7 @@ from ibkit.oracles.collapse_geometry import (
 )
 from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
-from ibkit.oracles.ridge_features import RidgePath, ridge_path
+from ibkit.oracles.unconstrained_ridge import RidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
     "MaxMargin",
@@ -21,9 +21,10 @@ __all__ = [
     "margin_rows",
     "max_margin",
     "minimum_norm_logits",
-    "ridge_path",
     "sel_matrix",
     "seli_geometry",
+    "seli_ridge_slope",
     "simplex_etf_gram",
     "step_seli_geometry",
+    "unconstrained_ridge_path",
 ]
