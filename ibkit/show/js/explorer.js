@@ -33,9 +33,12 @@ function mount(root, payload, ask) {
     },
   };
 
-  const body = htmlNode("div", { class: "ibx-body" });
-  if (payload.title) htmlNode("div", { class: "ibx-head" }, body, payload.title);
-  const controls = makeControls(payload.parameters, payload.start, body, live, schedule);
+  // The keys that move a slider or read a plot must not also move through a notebook or turn the book's pages.
+  const body = htmlNode("div", { class: "ibx-body", "data-lm-suppress-shortcuts": "true" });
+  body.addEventListener("keydown", (event) => event.stopPropagation());
+  const head = htmlNode("div", { class: "ibx-head" }, body);
+  if (payload.title) htmlNode("div", { class: "ibx-name" }, head, payload.title);
+  const controls = makeControls(payload.parameters, payload.start, body, head, live, schedule);
   const status = htmlNode("p", { class: "ibx-status", role: "status" }, body);
   const grid = htmlNode("div", { class: "ibx-grid-of-panels" }, body);
   const views = panels.map((layout) => makePanel(layout, grid, look));
