@@ -2,7 +2,7 @@
 
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
-from ibkit.measure.margins import multiclass_margin
+from ibkit.measure.margins import logit_margin, multiclass_margin
 from ibkit.measure.slopes import log_log_slope
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "cosines",
     "gram_distance",
     "log_log_slope",
+    "logit_margin",
     "multiclass_margin",
     "two_group_geometry",
     "within_class_variability",
