@@ -55,7 +55,7 @@ def unconstrained_start(
     generators = run_generators(seed, runs)
     W = torch.from_numpy(np.stack([scale * rng.normal(size=(classes, features)) for rng in generators]))
     h = torch.from_numpy(np.stack([scale * rng.normal(size=(rows, features)) for rng in generators]))
-    H = h * counts.to(torch.float64)[..., None, :, None].sqrt()
+    H = h.to(counts.device) * counts.to(torch.float64)[..., None, :, None].sqrt()
     return {"W": W.to(H.device).expand(*counts.shape[:-1], *W.shape).clone(), "H": H}
 
 
