@@ -17,6 +17,8 @@ from ibkit.oracles.certificate import OracleError, solve
 GAP_TOLERANCE = 1e-5
 """Largest relative duality gap an answer may have."""
 
+_TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}  # the minimum is flat: logits need more digits
+
 
 class MinimumNormLogits(NamedTuple):
     """The least nuclear norm, what attains it, and the proof.
@@ -60,7 +62,7 @@ def minimum_norm_logits(counts: Float[Tensor, " classes"]) -> MinimumNormLogits:
     Z = cp.Variable((k, k))
     wrong = 1 - np.eye(k)
     margins = np.ones((k, 1)) @ cp.reshape(cp.diag(Z), (1, k), order="C") - Z >= wrong  # the diagonal reads 0 >= 0
-    solve(cp.Problem(cp.Minimize(cp.normNuc(Z @ np.diag(root))), [margins]), "minimum-norm logits")
+    solve(cp.Problem(cp.Minimize(cp.normNuc(Z @ np.diag(root))), [margins]), "minimum-norm logits", **_TIGHT)
     found = Z.value
     tightest = np.min((np.diag(found)[None, :] - found)[wrong > 0])
     found = found / tightest  # exactly feasible
