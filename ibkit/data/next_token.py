@@ -57,11 +57,15 @@ def sparse_next_tokens(
     vocabulary: int,
     support: int,
     concentration: float = 1.0,
+    sequences: int | None = None,
 ) -> NextTokenData:
     r"""Return Gaussian contexts, each followed by a random few of the tokens.
 
     :math:`h_j\sim\mathcal N(0,I)`, supports of one size uniformly at random, :math:`p_j` on its support from a symmetric
-    Dirichlet distribution, all contexts equally frequent. The runs differ in everything random.
+    Dirichlet distribution, all contexts equally likely. With `sequences`, the data are what a training set of that many
+    (context, next token) pairs shows: the empirical frequencies, every pair of a context and a token of its support
+    counted at least once. That keeps all probabilities away from zero, as in any real training set: a Dirichlet row
+    may hold a token so rare that training hardly ever meets it. The runs differ in everything random.
 
     Args:
         seed: non-negative.
@@ -71,6 +75,7 @@ def sparse_next_tokens(
         vocabulary: number V of tokens, at least 2.
         support: how many tokens may follow a context, in ``1 .. vocabulary``.
         concentration: of the Dirichlet distribution; 1 is uniform on the simplex, larger values are more even.
+        sequences: size of the training set, at least ``contexts * support``; None for the exact probabilities.
 
     Returns:
         Float64 data with one leading run dimension.
@@ -86,15 +91,25 @@ def sparse_next_tokens(
     require(contexts >= 1 and features >= 1, f"contexts and features must be at least 1, got {contexts}, {features}")
     require(vocabulary >= 2, f"vocabulary must be at least 2, got {vocabulary}")
     require(1 <= support <= vocabulary, f"support must lie in 1..{vocabulary} (the vocabulary), got {support}")
-    embeddings, rows = [], []
+    pairs = contexts * support
+    require(
+        sequences is None or sequences >= pairs,
+        f"sequences must be at least contexts * support ({pairs}), so that each pair occurs, got {sequences}",
+    )
+    embeddings, rows, frequencies = [], [], []
     for rng in run_generators(seed, runs):
         embeddings.append(rng.normal(size=(contexts, features)))
         followers = np.argsort(rng.random((contexts, vocabulary)), axis=1)[:, :support]
         row = np.zeros((contexts, vocabulary))
         np.put_along_axis(row, followers, _dirichlet(rng.random((contexts, support)), concentration), axis=1)
+        frequency = np.full(contexts, 1 / contexts)
+        if sequences is not None:
+            often = rng.multinomial(sequences - pairs, frequency)
+            counts = np.stack([rng.multinomial(n, p) for n, p in zip(often, row, strict=True)]) + (row > 0)
+            row, frequency = counts / counts.sum(-1, keepdims=True), counts.sum(-1) / sequences
         rows.append(row)
-    weights = torch.full((runs, contexts), 1 / contexts, dtype=torch.float64)
-    return NextTokenData(torch.from_numpy(np.stack(embeddings)), torch.from_numpy(np.stack(rows)), weights)
+        frequencies.append(frequency)
+    return NextTokenData(*(torch.from_numpy(np.stack(part)) for part in (embeddings, rows, frequencies)))
 
 
 def toy_next_tokens(

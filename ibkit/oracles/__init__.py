@@ -2,5 +2,38 @@
 
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
+from ibkit.oracles.next_token import (
+    DataSubspace,
+    FinitePart,
+    NextTokenConstraints,
+    NextTokenSVM,
+    data_subspace,
+    finite_part,
+    is_compatible,
+    is_separable,
+    next_token_constraints,
+    next_token_margin,
+    next_token_svm,
+)
+from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
 
-__all__ = ["MaxMargin", "OracleError", "margin_rows", "max_margin"]
+__all__ = [
+    "DataSubspace",
+    "FinitePart",
+    "MaxMargin",
+    "NextTokenConstraints",
+    "NextTokenSVM",
+    "OracleError",
+    "RidgePath",
+    "data_subspace",
+    "finite_part",
+    "is_compatible",
+    "is_separable",
+    "margin_rows",
+    "max_margin",
+    "next_token_constraints",
+    "next_token_margin",
+    "next_token_ridge_path",
+    "next_token_svm",
+    "ridge_path",
+]

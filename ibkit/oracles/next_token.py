@@ -123,7 +123,7 @@ def next_token_constraints(
         index = np.arange(len(context))
         table[index, plus] = H[context]
         table[index, minus] = -H[context]
-        return table.reshape(len(context), -1)
+        return table.reshape(len(context), vocabulary * d)
 
     return NextTokenConstraints(
         rows(in_context, follower, anchor[in_context]),
@@ -147,7 +147,7 @@ def data_subspace(
     Example:
         >>> p = torch.tensor([[0.5, 0.5, 0.0]], dtype=torch.float64)
         >>> space = data_subspace(torch.ones(1, 1, dtype=torch.float64), p)
-        >>> space.inside(torch.tensor([[2.0], [0.0], [0.0]], dtype=torch.float64)).ravel() + 0.0
+        >>> space.inside(torch.tensor([[2.0], [0.0], [0.0]], dtype=torch.float64)).ravel().round(decimals=9) + 0.0
         tensor([ 1., -1.,  0.], dtype=torch.float64)
     """
     sets, runs = _split(contexts, probabilities)
