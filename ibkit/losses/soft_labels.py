@@ -103,7 +103,8 @@ def next_token_cross_entropy(
         ValueError: NaN, rows that are not probabilities, negative weights, or shapes that do not fit.
 
     Example:
-        >>> gradient = next_token_cross_entropy(torch.eye(2), torch.tensor([[0.5, 0.5, 0.0]] * 2), torch.full((2,), 0.5))
+        >>> p = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]])
+        >>> gradient = next_token_cross_entropy(torch.eye(2), p, weights=torch.tensor([0.5, 0.5]))
         >>> gradient({"W": torch.zeros(3, 2)}).true()["W"]
         tensor([[-0.0833, -0.0833],
                 [-0.0833, -0.0833],
