@@ -62,10 +62,10 @@ def sparse_next_tokens(
     r"""Return Gaussian contexts, each followed by a random few of the tokens.
 
     :math:`h_j\sim\mathcal N(0,I)`, supports of one size uniformly at random, :math:`p_j` on its support from a
-    symmetric Dirichlet distribution, all contexts equally likely. With `sequences`, the data are what a training set of that many
-    (context, next token) pairs shows: the empirical frequencies, every pair of a context and a token of its support
-    counted at least once. That keeps all probabilities away from zero, as in any real training set: a Dirichlet row
-    may hold a token so rare that training hardly ever meets it. The runs differ in everything random.
+    symmetric Dirichlet distribution, all contexts equally likely. With `sequences`, the data are what a training set of
+    that many (context, next token) pairs shows: the empirical frequencies, every pair of a context and a token of its
+    support counted at least once. That keeps all probabilities away from zero, as in any real training set: a Dirichlet
+    row may hold a token so rare that training hardly ever meets it. The runs differ in everything random.
 
     Args:
         seed: non-negative.

@@ -1,12 +1,13 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
-from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy
+from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 
 __all__ = [
     "cross_entropy",
     "cross_entropy_residual",
     "linear_cross_entropy",
+    "model_cross_entropy",
     "next_token_cross_entropy",
     "soft_label_excess",
     "soft_label_residual",

@@ -37,7 +37,8 @@ def cross_entropy(
         >>> float(cross_entropy(z, torch.tensor([0])))  # twice exp(-50), not zero
         3.857...e-22
     """
-    true, wrong = _split(logits, labels)
+    index, wrong = _without_true_class(logits, labels)
+    true = logits.gather(-1, index).squeeze(-1)
     log_odds = torch.logsumexp(wrong, -1) - true
     per_sample = torch.logaddexp(log_odds, torch.zeros_like(log_odds))
     require(not bool(per_sample.isnan().any()), "logits must be finite, got NaN")
@@ -74,13 +75,13 @@ def cross_entropy_residual(
         >>> float(r.log_scale)  # exp of this is zero in float64; the direction above is exact
         -899.0
     """
-    _, masked = _split(logits, labels)
-    log_wrong = masked - torch.logsumexp(logits, -1, keepdim=True)
+    index, wrong = _without_true_class(logits, labels)
+    log_wrong = wrong - torch.logsumexp(logits, -1, keepdim=True)
     log_scale = log_wrong.flatten(-2).amax(-1)
     require(not bool(log_scale.isnan().any()), "logits must be finite, got NaN")
     value = torch.exp(log_wrong - log_scale[..., None, None])
     true_entry = -value.sum(-1, keepdim=True)
-    return Scaled(value.scatter_add(-1, _index(logits, labels), true_entry), log_scale)
+    return Scaled(value.scatter(-1, index, true_entry), log_scale)
 
 
 def linear_cross_entropy(
@@ -120,12 +121,45 @@ def linear_cross_entropy(
     return gradient
 
 
-def _index(logits: Tensor, labels: Tensor) -> Tensor:
-    return labels.expand(logits.shape[:-1]).unsqueeze(-1)
+def model_cross_entropy(
+    logits_of: Callable[[Params], Tensor], y: Int[Tensor, " samples"]
+) -> Callable[[Params], Gradient]:
+    r"""Return the scaled gradient of the mean cross-entropy of any differentiable model.
+
+    The logits' residual is formed in closed form and scaled; only the model itself is differentiated, by one
+    vector-Jacobian product. So the gradient stays exact where that of the loss would underflow.
+
+    Args:
+        logits_of: from parameters to logits ``(*runs, samples, classes)``; runs must not mix.
+        y: labels, shared by the runs.
+
+    Returns:
+        A function of the parameters for the training loop.
+
+    Raises:
+        ValueError: labels out of range, NaN in the logits, or shapes that do not fit.
+
+    Example:
+        >>> X, y = torch.eye(2), torch.tensor([0, 1])
+        >>> gradient = model_cross_entropy(lambda p: X @ p["W"].mT, y)
+        >>> gradient({"W": torch.zeros(2, 2)}).true()["W"]
+        tensor([[-0.2500,  0.2500],
+                [ 0.2500, -0.2500]])
+    """
+
+    def gradient(params: Params) -> Gradient:
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        with torch.enable_grad():
+            logits = logits_of(leaves)
+        residual = cross_entropy_residual(logits.detach(), y)
+        grads = torch.autograd.grad(logits, list(leaves.values()), residual.value / logits.shape[-2])
+        return Gradient(dict(zip(leaves, grads, strict=True)), residual.log_scale)
+
+    return gradient
 
 
-def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Each sample's true logit, and the logits with the true one at minus infinity."""
+def _without_true_class(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the labels as an index of the last dimension, and the logits with each true class at minus infinity."""
     require(
         logits.ndim >= 2 and logits.shape[-1] >= 2,
         f"logits must be (*runs, samples, classes) with at least 2 classes, got shape {tuple(logits.shape)}",
@@ -134,10 +168,9 @@ def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         labels.shape[-1:] == logits.shape[-2:-1],
         f"labels must hold one label a sample ({logits.shape[-2]}), got shape {tuple(labels.shape)}",
     )
+    index = labels.expand(logits.shape[:-1]).unsqueeze(-1)
     try:
-        index = _index(logits, labels)
-        true = logits.gather(-1, index)
+        return index, logits.scatter(-1, index, -torch.inf)
     except (RuntimeError, IndexError):
         labels_in_range("labels", labels, logits.shape[-1])
         raise
-    return true.squeeze(-1), logits.scatter(-1, index, -torch.inf)

@@ -1,7 +1,7 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
-from ibkit.measure.margins import multiclass_margin
+from ibkit.measure.margins import logit_margin, multiclass_margin
 from ibkit.measure.slopes import log_log_slope
 
-__all__ = ["alignment", "gram_distance", "log_log_slope", "multiclass_margin"]
+__all__ = ["alignment", "gram_distance", "log_log_slope", "logit_margin", "multiclass_margin"]

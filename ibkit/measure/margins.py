@@ -37,16 +37,32 @@ def multiclass_margin(
         f"W and X must share their last dimension (features), got {tuple(W.shape)} and {tuple(X.shape)}",
     )
     require(W.shape[-2] >= 2, f"W must have at least 2 rows (classes), got {W.shape[-2]}")
-    require(y.shape == X.shape[-2:-1], f"y must hold one label a sample ({X.shape[-2]}), got shape {tuple(y.shape)}")
     finite("W", W)
     finite("X", X)
-    labels_in_range("y", y, W.shape[-2])
-    logits = X @ W.mT
-    index = y.expand(logits.shape[:-1]).unsqueeze(-1)
-    true = logits.gather(-1, index).squeeze(-1)
-    rival = logits.scatter(-1, index, -torch.inf).amax(-1)
-    margin = (true - rival).amin(-1)
+    margin = logit_margin(X @ W.mT, y)
     if norm is None:
         return margin
     size = as_norm(norm)(W)
     return torch.where(size > 0, margin / torch.where(size > 0, size, 1.0), 0.0)
+
+
+def logit_margin(logits: Float[Tensor, "*runs samples classes"], y: Int[Tensor, " samples"]) -> Float[Tensor, "*runs"]:
+    r"""Return the smallest margin of any model, :math:`\min_i\,(z_{iy_i}-\max_{c\ne y_i}z_{ic})`, one a run.
+
+    Raises:
+        ValueError: labels out of range, fewer than two classes, or shapes that do not fit.
+
+    Example:
+        >>> logit_margin(torch.tensor([[3.0, 1.0], [0.0, 0.5]]), torch.tensor([0, 1]))
+        tensor(0.5000)
+    """
+    require(logits.shape[-1] >= 2, f"logits must have at least 2 classes, got shape {tuple(logits.shape)}")
+    require(
+        y.shape == logits.shape[-2:-1],
+        f"y must hold one label a sample ({logits.shape[-2]}), got shape {tuple(y.shape)}",
+    )
+    labels_in_range("y", y, logits.shape[-1])
+    index = y.expand(logits.shape[:-1]).unsqueeze(-1)
+    true = logits.gather(-1, index).squeeze(-1)
+    rival = logits.scatter(-1, index, -torch.inf).amax(-1)
+    return (true - rival).amin(-1)

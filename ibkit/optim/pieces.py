@@ -17,14 +17,14 @@ MUON_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Quintic coefficients of Muon's public reference implementation (K. Jordan et al., 2024)."""
 
 
-def momentum(beta: float, average: bool = True) -> Rule:
+def momentum(beta: float | Tensor, average: bool = True) -> Rule:
     r"""Return momentum: :math:`M_t=\beta M_{t-1}+(1-\beta)G_t`, or heavy ball with weight one on :math:`G_t`.
 
     The buffer keeps a log-scale of its own, never below the newest gradient's nor below :math:`\beta` times its last
     one, so that it neither overflows nor loses the newest gradient when losses underflow.
 
     Args:
-        beta: :math:`\beta`, in [0, 1).
+        beta: :math:`\beta`, in [0, 1); a number, or one a run, shape ``(*runs)``.
         average: True for the moving average (signum, Muon's buffer in PyTorch), False for heavy ball.
 
     Raises:
@@ -41,20 +41,17 @@ def momentum(beta: float, average: bool = True) -> Rule:
     gain = 1 - beta if average else 1.0
 
     def update(gradient: Gradient, state: State, params: Params) -> tuple[Gradient, State]:
-        if beta == 0:
+        if not isinstance(beta, Tensor) and beta == 0:
             return gradient, state
-        if state is None:
-            buffer = {name: gain * value for name, value in gradient.tensors.items()}
-            return (moved := Gradient(buffer, gradient.log_scale)), moved
-        moved = _average(state, gradient, beta, gain)
+        moved = _times(gradient, gain) if state is None else _average(state, gradient, beta, gain)
         return moved, moved
 
-    return Rule(f"momentum({beta:g})", lambda params: None, update)
+    return Rule("momentum", lambda params: None, update)
 
 
-def _average(buffer: Gradient, gradient: Gradient, beta: float, gain: float) -> Gradient:
-    """``beta * buffer + gain * gradient`` in a scale at which both are representable."""
-    decayed = buffer.log_scale + torch.log(torch.tensor(beta, dtype=buffer.log_scale.dtype))
+def _average(buffer: Gradient, gradient: Gradient, beta: float | Tensor, gain: float | Tensor) -> Gradient:
+    """Return ``beta * buffer + gain * gradient`` in a scale at which both are representable."""
+    decayed = buffer.log_scale + torch.log(torch.as_tensor(beta, dtype=buffer.log_scale.dtype))
     log_scale = torch.maximum(decayed, gradient.log_scale)
     old, new = torch.exp(decayed - log_scale), gain * torch.exp(gradient.log_scale - log_scale)
     ndim = log_scale.ndim
@@ -200,7 +197,9 @@ def clip_norm(largest: float) -> Rule:
     return stateless(f"clip_norm({largest:g})", transform)
 
 
-def adam_ratio(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, correct_bias: bool = True) -> Rule:
+def adam_ratio(
+    beta1: float | Tensor = 0.9, beta2: float | Tensor = 0.999, epsilon: float = 1e-8, correct_bias: bool = True
+) -> Rule:
     r"""Return Adam's direction :math:`\hat M/(\sqrt{\hat V}+\epsilon)`, elementwise.
 
     :math:`M\leftarrow\beta_1M+(1-\beta_1)G`, :math:`V\leftarrow\beta_2V+(1-\beta_2)G^2`, with
@@ -208,8 +207,8 @@ def adam_ratio(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, 
     log-scales, so that with :math:`\epsilon=0` the ratio stays exact for gradients of any size.
 
     Args:
-        beta1: :math:`\beta_1`, in [0, 1).
-        beta2: :math:`\beta_2`, in [0, 1).
+        beta1: :math:`\beta_1`, in [0, 1); a number, or one a run.
+        beta2: :math:`\beta_2`, in [0, 1); a number, or one a run.
         epsilon: :math:`\epsilon`, in units of the true gradient; zero in most theory.
         correct_bias: False leaves out the hats.
 
@@ -219,7 +218,7 @@ def adam_ratio(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, 
     Example:
         >>> piece, params = adam_ratio(epsilon=0.0), {"w": torch.zeros(2)}
         >>> g = Gradient({"w": torch.tensor([1e-3, -2.0])}, torch.tensor(-500.0))
-        >>> piece.update(g, piece.init(params), params)[0].tensors["w"]
+        >>> piece.update(g, piece.init(params), params)[0].tensors["w"].round(decimals=3)
         tensor([ 1., -1.])
     """
     _require_decay("beta1", beta1)
@@ -232,18 +231,21 @@ def adam_ratio(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, 
             t, first, second = 1, _times(gradient, 1 - beta1), _times(squares, 1 - beta2)
         else:
             t = state[0] + 1
-            first = _average(state[1], gradient, beta1, 1 - beta1) if beta1 else gradient
-            second = _average(state[2], squares, beta2, 1 - beta2) if beta2 else squares
-        bias1, bias2 = (1 - beta1**t, 1 - beta2**t) if correct_bias else (1.0, 1.0)
+            first = _average(state[1], gradient, beta1, 1 - beta1)
+            second = _average(state[2], squares, beta2, 1 - beta2)
+        correction = ((1 - beta2**t) ** 0.5 / (1 - beta1**t)) if correct_bias else 1.0
         ndim = gradient.log_scale.ndim
-        floor = epsilon * torch.exp(-second.log_scale / 2) if epsilon else torch.zeros_like(second.log_scale)
+        floor = torch.zeros_like(second.log_scale)
+        if epsilon:
+            floor = epsilon * torch.exp(-second.log_scale / 2) * ((1 - beta2**t) ** 0.5 if correct_bias else 1.0)
         direction = {}
         for name, mean in first.tensors.items():
-            root = (second.tensors[name] / bias2).sqrt() + expand_runs(floor, mean, ndim)
-            direction[name] = torch.where(root > 0, mean / bias1 / torch.where(root > 0, root, 1.0), 0.0)
-        return Gradient(direction, first.log_scale - second.log_scale / 2), (t, first, second)
+            root = second.tensors[name].sqrt() + expand_runs(floor, mean, ndim)
+            direction[name] = torch.where(root > 0, mean / torch.where(root > 0, root, 1.0), 0.0)
+        ratio = Gradient(direction, first.log_scale - second.log_scale / 2)
+        return _times(ratio, correction), (t, first, second)
 
-    return Rule(f"adam({beta1:g}, {beta2:g})", lambda params: None, update)
+    return Rule("adam", lambda params: None, update)
 
 
 def weight_decay(strength: float) -> Rule:
@@ -265,7 +267,12 @@ def weight_decay(strength: float) -> Rule:
     return stateless(f"weight_decay({strength:g})", transform)
 
 
-def _times(gradient: Gradient, factor: float) -> Gradient:
+def _times(gradient: Gradient, factor: float | Tensor) -> Gradient:
+    """Return the gradient times a number, or one number a run."""
+    if isinstance(factor, Tensor):
+        ndim = gradient.log_scale.ndim
+        factor = factor.expand(gradient.log_scale.shape)
+        return Gradient({k: expand_runs(factor, v, ndim) * v for k, v in gradient.tensors.items()}, gradient.log_scale)
     return Gradient({k: factor * v for k, v in gradient.tensors.items()}, gradient.log_scale)
 
 
@@ -290,5 +297,6 @@ def _on_matrices(gradient: Gradient, transform: Callable[[Tensor], Tensor]) -> G
     return zero_scale(gradient, {name: apply(value) for name, value in gradient.tensors.items()})
 
 
-def _require_decay(name: str, value: float) -> None:
-    require(0 <= value < 1, f"{name} must lie in [0, 1), got {value}")
+def _require_decay(name: str, value: float | Tensor) -> None:
+    inside = bool(((value >= 0) & (value < 1)).all()) if isinstance(value, Tensor) else 0 <= value < 1
+    require(inside, f"{name} must lie in [0, 1), got {value}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from ibkit.norms import MatrixNorm, as_norm
 from ibkit.optim.chain import Rule, chain
 from ibkit.optim.pieces import adam_ratio, momentum, newton_schulz, normalize, steepest, weight_decay
 from ibkit.optim.steps import Schedule, Step, step_size
 
 
-def gradient_descent(eta: Step | Schedule, beta: float = 0.0) -> Rule:
+def gradient_descent(eta: Step | Schedule, beta: float | Tensor = 0.0) -> Rule:
     r"""Return (heavy-ball) gradient descent: :math:`W\leftarrow W-\eta M`, :math:`M\leftarrow\beta M+G`.
 
     Args:
@@ -22,8 +24,7 @@ def gradient_descent(eta: Step | Schedule, beta: float = 0.0) -> Rule:
         >>> gradient_descent(0.1).name
         'GD'
     """
-    pieces = (momentum(beta, average=False),) if beta else ()
-    return chain(*pieces, step_size(eta), name="GD")
+    return chain(momentum(beta, average=False), step_size(eta), name="GD")
 
 
 def normalized_gradient_descent(eta: Step | Schedule) -> Rule:
@@ -36,7 +37,7 @@ def normalized_gradient_descent(eta: Step | Schedule) -> Rule:
     return chain(normalize(), step_size(eta), name="NGD")
 
 
-def steepest_descent(norm: str | MatrixNorm, eta: Step | Schedule, beta: float = 0.0) -> Rule:
+def steepest_descent(norm: str | MatrixNorm, eta: Step | Schedule, beta: float | Tensor = 0.0) -> Rule:
     r"""Return normalised steepest descent in a matrix norm, with momentum if `beta` is positive.
 
     :math:`W_{t+1}=W_t-\eta_tD_t`, :math:`D_t=\arg\max_{\|D\|\le1}\langle M_t,D\rangle`,
@@ -59,14 +60,14 @@ def steepest_descent(norm: str | MatrixNorm, eta: Step | Schedule, beta: float =
     return chain(momentum(beta), steepest(norm), step_size(eta), name=name)
 
 
-def sign_descent(eta: Step | Schedule, beta: float = 0.0) -> Rule:
+def sign_descent(eta: Step | Schedule, beta: float | Tensor = 0.0) -> Rule:
     """Return sign descent, the steepest descent of the entrywise maximum norm; with momentum it is signum.
 
     Example:
         >>> sign_descent(0.1).name
         'sign descent'
     """
-    return chain(momentum(beta), steepest("max"), step_size(eta), name="signum" if beta else "sign descent")
+    return chain(momentum(beta), steepest("max"), step_size(eta), name="sign descent")
 
 
 def spectral_descent(eta: Step | Schedule) -> Rule:
@@ -79,7 +80,7 @@ def spectral_descent(eta: Step | Schedule) -> Rule:
     return chain(steepest("spectral"), step_size(eta), name="spectral descent")
 
 
-def muon(eta: Step | Schedule, beta: float = 0.9, decay: float = 0.0) -> Rule:
+def muon(eta: Step | Schedule, beta: float | Tensor = 0.9, decay: float = 0.0) -> Rule:
     r"""Return Muon with the exact polar factor: spectral descent on a moving average of gradients.
 
     Args:
@@ -98,7 +99,7 @@ def muon(eta: Step | Schedule, beta: float = 0.9, decay: float = 0.0) -> Rule:
     return chain(momentum(beta), steepest("spectral"), *pieces, step_size(eta), name="Muon")
 
 
-def muon_newton_schulz(eta: Step | Schedule, beta: float = 0.9, steps: int = 5) -> Rule:
+def muon_newton_schulz(eta: Step | Schedule, beta: float | Tensor = 0.9, steps: int = 5) -> Rule:
     """Return Muon as it is run in practice: five quintic Newton-Schulz iterations in place of the polar factor.
 
     Example:
@@ -110,8 +111,8 @@ def muon_newton_schulz(eta: Step | Schedule, beta: float = 0.9, steps: int = 5) 
 
 def adam(
     eta: Step | Schedule,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
+    beta1: float | Tensor = 0.9,
+    beta2: float | Tensor = 0.999,
     epsilon: float = 1e-8,
     correct_bias: bool = True,
     decay: float = 0.0,

@@ -323,7 +323,7 @@ def _nearest_point(rows: NextTokenConstraints) -> tuple[float, np.ndarray, np.nd
 
 
 def _certified(rows: NextTokenConstraints, multipliers: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The minimiser that the multipliers stand for, scaled to be feasible, and its relative duality gap."""
+    """Return the minimiser that the multipliers stand for, scaled to be feasible, and its relative duality gap."""
     if len(rows.inequalities) == 0:
         return np.zeros(rows.equalities.shape[1]), np.array(0.0)
     w = rows.inequalities.T @ multipliers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -70,7 +71,7 @@ def ridge_path(
                 [0.8000, 0.8000]], dtype=torch.float64)
     """
     values = [float(s) for s in strengths]
-    falling = all(a > b for a, b in zip(values, values[1:], strict=False))
+    falling = all(a > b for a, b in pairwise(values))
     require(bool(values) and values[-1] > 0 and falling, f"strengths must be positive and falling, got {values}")
     x, ridge = start, torch.eye(start.shape[-1], dtype=start.dtype, device=start.device)
     points, residuals = [], []

@@ -1,0 +1,107 @@
+// A panel: title, legend, plot, note; and the reading of values by pointer and keyboard.
+
+const VIEWS = { lines: linesView, scatter: scatterView, heatmap: heatmapView, bars: barsView };
+
+function makePanel(layout, parent, look) {
+  const root = htmlNode("figure", { class: `ibx-panel ibx-${layout.kind}` }, parent);
+  const title = htmlNode("figcaption", { class: "ibx-title" }, root);
+  const legend = layout.names.length > 1 ? makeLegend(layout, root, look) : null;
+  const stage = htmlNode("div", { class: "ibx-stage" }, root);
+  const svg = svgNode("svg", { class: "ibx-plot", tabindex: 0, role: "application", "aria-roledescription": "plot" }, stage);
+  const note = htmlNode("p", { class: "ibx-note" }, root);
+  const view = VIEWS[layout.kind](svg, layout, look);
+  const tip = htmlNode("div", { class: "ibx-tip", hidden: "" }, stage);
+  const spoken = htmlNode("div", { class: "ibx-spoken", "aria-live": "polite" }, stage);
+  let framed = "";
+  let reading = -1;
+
+  function show(data, width, height) {
+    if (title.textContent !== data.title) {
+      title.textContent = data.title;
+      const words = [data.title || layout.ylabel || layout.kind, layout.xlabel && `${layout.ylabel || ""} over ${layout.xlabel}`];
+      svg.setAttribute("aria-label", `${words.filter(Boolean).join(": ")}. Arrow keys read the values.`);
+    }
+    if (note.textContent !== data.note) note.textContent = data.note;
+    const limits = data.get("limits");
+    const wanted = `${width} ${height} ${limits.join(" ")}`;
+    if (wanted !== framed) {
+      framed = wanted;
+      setAll(svg, { width, height, viewBox: `0 0 ${width} ${height}` });
+      view.frame(limits, width, height);
+    }
+    view.paint(data);
+    if (reading >= 0) read(reading < view.count() ? reading : -1, false);
+  }
+
+  function read(index, aloud) {
+    reading = index;
+    if (index < 0) {
+      tip.hidden = true;
+      view.mark(null);
+      return;
+    }
+    const found = view.at(index);
+    view.mark(found);
+    tip.replaceChildren();
+    if (found.head) htmlNode("div", { class: "ibx-tip-head" }, tip, found.head);
+    for (const row of found.rows) {
+      const line = htmlNode("div", { class: "ibx-tip-row" }, tip);
+      if (row.name) htmlNode("i", { style: look.color(row.name) }, line);
+      if (row.name) htmlNode("span", {}, line, row.name);
+      htmlNode("b", {}, line, row.text);
+    }
+    tip.hidden = false;
+    const { offsetWidth, offsetHeight } = tip;
+    const wide = stage.clientWidth;
+    const beside = found.x + 14 + offsetWidth > wide ? found.x - 14 - offsetWidth : found.x + 14;
+    tip.style.left = `${Math.max(0, Math.min(beside, wide - offsetWidth))}px`;
+    tip.style.top = `${Math.max(0, Math.min(found.y - offsetHeight / 2, svg.clientHeight - offsetHeight))}px`;
+    if (aloud) spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
+  }
+
+  svg.addEventListener("pointermove", (event) => {
+    const area = svg.getBoundingClientRect();
+    read(view.count() ? view.nearest(event.clientX - area.left, event.clientY - area.top) : -1, false);
+  });
+  svg.addEventListener("pointerdown", (event) => {
+    const area = svg.getBoundingClientRect();
+    read(view.count() ? view.nearest(event.clientX - area.left, event.clientY - area.top) : -1, false);
+  });
+  svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && read(-1, false));
+  svg.addEventListener("blur", () => read(-1, false));
+  svg.addEventListener("keydown", (event) => {
+    const count = view.count();
+    const across = layout.kind === "heatmap" ? layout.shape[1] : 1;
+    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, PageDown: 10, PageUp: -10, Home: -count, End: count };
+    if (event.key === "Escape") read(-1, false);
+    else if (event.key in moves && count) {
+      read(reading < 0 ? 0 : Math.min(count - 1, Math.max(0, reading + moves[event.key])), true);
+      event.preventDefault();
+    }
+  });
+
+  return {
+    show,
+    stage,
+    refresh() {
+      if (legend) legend.refresh();
+    },
+  };
+}
+
+function makeLegend(layout, parent, look) {
+  const root = htmlNode("div", { class: "ibx-legend" }, parent);
+  const items = layout.names.map((name, place) => {
+    const button = htmlNode("button", { type: "button", class: "ibx-key", style: look.color(name) }, root);
+    const sample = svgNode("svg", { width: 20, height: 10, "aria-hidden": "true" }, button);
+    if (layout.kind === "bars") svgNode("rect", { class: "ibx-dots", x: 4, y: 0, width: 10, height: 10, rx: 1.5 }, sample);
+    else if (layout.keyPlaces[`points:${name}`] !== undefined) svgNode("path", { class: "ibx-dots", d: SHAPES[place % SHAPES.length](10, 5, 4) }, sample);
+    else svgNode("path", { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": look.dash(layout, name) }, sample);
+    htmlNode("span", {}, button, name);
+    button.addEventListener("click", () => look.toggle(name));
+    return { name, button };
+  });
+  const refresh = () => items.forEach(({ name, button }) => button.setAttribute("aria-pressed", String(!look.isHidden(name))));
+  refresh();
+  return { refresh };
+}
