@@ -115,43 +115,40 @@ def next_token_cross_entropy(
     samples, features = contexts.shape[-2:]
     shape("probabilities", probabilities, (samples, "vocabulary"))
     shape("weights", weights, (samples,))
-    labels = _labels(probabilities)
-    weighted = weights.unsqueeze(-1) * contexts
+    labels = _labels(probabilities, tokens=-2)  # tokens as rows: softmax over columns is several times faster
+    columns, weighted = contexts.mT.contiguous(), weights.unsqueeze(-1) * contexts
     vocabulary = probabilities.shape[-1]
 
     def gradient(params: Params) -> Gradient:
         W = shape("W", params["W"], (vocabulary, features))
-        residual = _residual(_shifted(contexts @ W.mT, labels), labels)
-        return Gradient({"W": residual.value.mT @ weighted}, residual.log_scale)
+        residual = _residual(_shifted(W @ columns, labels), labels)
+        return Gradient({"W": residual.value @ weighted}, residual.log_scale)
 
     return gradient
 
 
 class _Labels(NamedTuple):
-    """What the loss needs of soft labels, computed once."""
+    """What the loss needs of soft labels, computed once; tokens lie along dimension `tokens`."""
 
     p: Tensor
     log_p: Tensor  # zero outside the support
     out: Tensor  # mask
     only_in: Tensor  # added to logits: minus infinity outside the support
     only_out: Tensor  # minus infinity inside
+    tokens: int
 
 
-def _labels(p: Tensor) -> _Labels:
+def _labels(p: Tensor, tokens: int = -1) -> _Labels:
     require(p.ndim >= 2, f"probabilities must be (*runs, contexts, classes), got shape {tuple(p.shape)}")
     require(
         bool((p >= 0).all()) and bool(((p.sum(-1) - 1).abs() < 1e-6).all()),
         "probabilities must be rows that are non-negative and sum to one, got a row that is not",
     )
+    p = p.movedim(-1, tokens).contiguous()
     out = p == 0
     zero = torch.zeros_like(p)
-    return _Labels(
-        p,
-        torch.where(out, 1.0, p).log(),
-        out,
-        zero.masked_fill(out, -torch.inf),
-        zero.masked_fill(~out, -torch.inf),
-    )
+    log_p = torch.where(out, 1.0, p).log()
+    return _Labels(p, log_p, out, zero.masked_fill(out, -torch.inf), zero.masked_fill(~out, -torch.inf), tokens)
 
 
 def _shifted(logits: Tensor, labels: _Labels) -> Tensor:
@@ -161,20 +158,19 @@ def _shifted(logits: Tensor, labels: _Labels) -> Tensor:
         f"logits and probabilities must agree in (contexts, classes), got {tuple(logits.shape)} and "
         f"{tuple(labels.p.shape)}",
     )
-    top = (logits + labels.only_in).amax(-1, keepdim=True)
-    return logits - top
+    return logits - (logits + labels.only_in).amax(labels.tokens, keepdim=True)
 
 
 def _residual(z: Tensor, labels: _Labels) -> Scaled:
-    log_q = torch.log_softmax(z + labels.only_in, -1)
+    log_q = torch.log_softmax(z + labels.only_in, labels.tokens)
     misfit = labels.p * torch.expm1(log_q - labels.log_p)  # zero outside, where p is
-    log_outside = torch.log_softmax(z, -1) + labels.only_out
+    log_outside = torch.log_softmax(z, labels.tokens) + labels.only_out
     log_scale = torch.maximum(log_outside.amax((-2, -1)), misfit.abs().amax((-2, -1)).log())
     log_scale = torch.where(torch.isneginf(log_scale), 0.0, log_scale)  # exact fit on full supports: residual zero
     s = log_scale[..., None, None]
     outside = torch.exp(log_outside - s)
     grow = torch.exp(-s).clamp(max=torch.finfo(s.dtype).max)  # infinite only where the misfit is zero
-    value = misfit * grow + outside - outside.sum(-1, keepdim=True) * (labels.p + misfit)
+    value = misfit * grow + outside - outside.sum(labels.tokens, keepdim=True) * (labels.p + misfit)
     return Scaled(value, log_scale)
 
 

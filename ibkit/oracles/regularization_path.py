@@ -84,7 +84,10 @@ def ridge_path(
         for _ in range(iterations):
             gradient, hessian = derivatives(x)
             gradient = gradient + strength * x
-            factor = torch.linalg.cholesky(hessian + strength * ridge)
+            try:
+                factor = torch.linalg.cholesky(hessian + strength * ridge)
+            except torch.linalg.LinAlgError as error:
+                raise OracleError(f"ridge path: curvature lost to rounding at strength {strength:g}") from error
             residual = _norm(gradient) / (strength * _norm(x)).clamp(min=torch.finfo(x.dtype).tiny)
             # at rounding's floor the residual stops falling: that is the end, good enough or not
             done = residual < 1e-10 if best is None else (residual < 1e-10) | (residual >= best) & (best < tolerance)
