@@ -191,8 +191,12 @@ class Claim:
             f"{SYMBOLS[self.state]} {self.state}  {self.id}: {self.measured.text}, required {self.bound.text}{contrast}"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
+        """Return the forms in which the claim is shown and stored, by MIME type."""
         return {CLAIM_MIME: self.record(), "text/html": _table([self]), "text/plain": str(self)}
+
+    def _ipython_display_(self) -> None:
+        """Show nothing: `claim` has shown it already, and the last line of a cell must not store it twice."""
 
 
 def claim(
@@ -309,7 +313,7 @@ def _display(made: Claim) -> None:
         return
     from IPython.display import display
 
-    display(made._repr_mimebundle_(), raw=True)
+    display(made.bundle(), raw=True)
 
 
 def _table(claims: Sequence[Claim]) -> str:

@@ -75,8 +75,7 @@ def cross_entropy_residual(
         >>> float(r.log_scale)  # exp of this is zero in float64; the direction above is exact
         -899.0
     """
-    index, wrong = _without_true_class(logits, labels)
-    log_wrong = wrong - torch.logsumexp(logits, -1, keepdim=True)
+    index, log_wrong = _without_true_class(torch.log_softmax(logits, -1), labels)
     log_scale = log_wrong.flatten(-2).amax(-1)
     require(not bool(log_scale.isnan().any()), "logits must be finite, got NaN")
     value = torch.exp(log_wrong - log_scale[..., None, None])

@@ -225,25 +225,31 @@ def adam_ratio(
     _require_decay("beta2", beta2)
     require(epsilon >= 0, f"epsilon must not be negative, got {epsilon}")
 
+    slowest = torch.as_tensor(torch.maximum(torch.as_tensor(beta1), torch.as_tensor(beta2) ** 0.5)).log()
+
     def update(gradient: Gradient, state: State, params: Params) -> tuple[Gradient, State]:
-        squares = Gradient({k: v * v for k, v in gradient.tensors.items()}, 2 * gradient.log_scale)
-        if state is None:
-            t, first, second = 1, _times(gradient, 1 - beta1), _times(squares, 1 - beta2)
-        else:
-            t = state[0] + 1
-            first = _average(state[1], gradient, beta1, 1 - beta1)
-            second = _average(state[2], squares, beta2, 1 - beta2)
-        correction = ((1 - beta2**t) ** 0.5 / (1 - beta1**t)) if correct_bias else 1.0
-        ndim = gradient.log_scale.ndim
-        floor = torch.zeros_like(second.log_scale)
-        if epsilon:
-            floor = epsilon * torch.exp(-second.log_scale / 2) * ((1 - beta2**t) ** 0.5 if correct_bias else 1.0)
+        scale, ndim = gradient.log_scale, gradient.log_scale.ndim
+        first, second, t, keep, gain = {}, {}, 1, None, torch.ones_like(scale)
+        if state is not None:
+            old_first, old_second, t, old_scale = state[0], state[1], state[2] + 1, state[3]
+            scale = torch.maximum(old_scale + slowest.to(old_scale), gradient.log_scale)  # of both averages
+            keep, gain = torch.exp(old_scale - scale), torch.exp(gradient.log_scale - scale)
         direction = {}
-        for name, mean in first.tensors.items():
-            root = second.tensors[name].sqrt() + expand_runs(floor, mean, ndim)
-            direction[name] = torch.where(root > 0, mean / torch.where(root > 0, root, 1.0), 0.0)
-        ratio = Gradient(direction, first.log_scale - second.log_scale / 2)
-        return _times(ratio, correction), (t, first, second)
+        bias1, bias2 = (1 - beta1**t, (1 - beta2**t) ** 0.5) if correct_bias else (1.0, 1.0)
+        floor = epsilon * torch.exp(-scale) * bias2 if epsilon else None
+        for name, value in gradient.tensors.items():
+            new1, new2 = (expand_runs(c, value, ndim) for c in (gain * (1 - beta1), gain**2 * (1 - beta2)))
+            first[name], second[name] = new1 * value, new2 * value * value
+            if keep is not None:
+                old1, old2 = (expand_runs(c, value, ndim) for c in (keep * beta1, keep**2 * beta2))
+                first[name] = torch.addcmul(first[name], old1, old_first[name])
+                second[name] = torch.addcmul(second[name], old2, old_second[name])
+            root = second[name].sqrt()
+            if floor is not None:
+                root = root + expand_runs(floor, value, ndim)
+            direction[name] = torch.where(root > 0, first[name] / root, 0.0)  # dead coordinates do not move
+        ratio = zero_scale(gradient, direction)
+        return _times(ratio, bias2 / bias1) if correct_bias else ratio, (first, second, t, scale)
 
     return Rule("adam", lambda params: None, update)
 

@@ -92,7 +92,7 @@ class Explorer(anywidget.AnyWidget):
         self._compute = compute
         self._packed = packed
         self._page = page
-        self.on_msg(self._answer)
+        self.on_msg(self._hear)
 
     def to_html(self) -> str:
         """Give the form for pages: a picture of the default state and the data that the page's script draws."""
@@ -107,13 +107,23 @@ class Explorer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Explorer({self.payload['title']!r})"
 
-    def _answer(self, _: Any, message: Any, __: Any) -> None:
-        """Answer the script."""
+    def _hear(self, _: Any, message: Any, __: Any) -> None:
+        if (answer := self.answer(message)) is not None:
+            self.send(answer)
+
+    def answer(self, message: Any) -> dict[str, Any] | None:
+        """Answer a message of the script.
+
+        Args:
+            message: what the script sent, see the top of this module.
+
+        Returns:
+            The answer, JSON-ready; None to a message of another kind.
+        """
         kind = message.get("kind") if isinstance(message, dict) else None
         if kind == "ready":
-            self.send({"kind": "payload", "payload": self.payload})
-        elif kind == "compute":
-            self.send(self._computed(message))
+            return {"kind": "payload", "payload": self.payload}
+        return self._computed(message) if kind == "compute" else None
 
     def _computed(self, message: dict[str, Any]) -> dict[str, Any]:
         """Compute one point off the grid; an error becomes words for the reader."""
@@ -232,7 +242,7 @@ def explore(
         "live": live,
         "parameters": [parameter.payload() for parameter in parameters],
         "start": start,
-        "colors": _slots([name for panel in packed.payload["panels"] for name in panel["names"]], colors or {}),
+        "colors": _slots([panel["names"] for panel in packed.payload["panels"]], colors or {}),
         **packed.payload,
     }
     shown = 0
@@ -264,31 +274,42 @@ def _start(parameters: list[Parameter], default: Mapping[str, Any]) -> list[int]
     return [parameter.index(default[parameter.name]) if parameter.name in default else 0 for parameter in parameters]
 
 
-def _slots(names: Sequence[str], chosen: Mapping[str, str | int]) -> dict[str, int]:
-    """Give each series its place in the palette: as chosen, else by its role, else the next that is free."""
+def _slots(panels: Sequence[Sequence[str]], chosen: Mapping[str, str | int]) -> dict[str, int]:
+    """Give each series its place in the palette: as chosen, else by its role, else the next that is free.
+
+    Two series of one panel never share a colour while the palette lasts; series of different panels may, by their role.
+    """
+    names = list(dict.fromkeys(name for panel in panels for name in panel))
     slots: dict[str, int] = {}
     for name, color in chosen.items():
         if name not in names:
-            raise ValueError(f"colors names {name!r}, which is no series: {', '.join(dict.fromkeys(names))}")
+            raise ValueError(f"colors names {name!r}, which is no series: {', '.join(names)}")
         slot = ROLES.get(color.lower()) if isinstance(color, str) else color
         if slot is None or not 0 <= slot < len(PALETTE):
             raise ValueError(f"colors[{name!r}] must be a role or a place in 0..{len(PALETTE) - 1}, got {color!r}")
         slots[name] = slot
+
+    def beside(name: str) -> set[int]:
+        return {slots[other] for panel in panels if name in panel for other in panel if other in slots}
+
     for name in names:
         role = slot_of(name)
-        if name not in slots and role is not None and role not in slots.values():
+        if name not in slots and role is not None and role not in beside(name):
             slots[name] = role
     for name in names:
         if name not in slots:
-            free = [slot for slot in range(len(PALETTE)) if slot not in slots.values()]
+            places = range(len(PALETTE))
+            free = [slot for slot in places if slot not in slots.values()]
+            free = free or [slot for slot in places if slot not in beside(name)]
             slots[name] = free[0] if free else len(slots) % len(PALETTE)
-    return {name: slots[name] for name in dict.fromkeys(names)}
+    return slots
 
 
 def _page(payload: dict[str, Any], image: str) -> str:
     """Write the form for pages."""
+    label, alt, source = (html.escape(text) for text in (payload["title"] or payload["alt"], payload["alt"], image))
     return (
-        f'<div class="ibkit-explorer" role="group" aria-label="{html.escape(payload["title"] or payload["alt"])}">'
-        f'<img class="ibx-picture" alt="{html.escape(payload["alt"])}" src="{image}" style="max-width:100%">'
+        f'<div class="ibkit-explorer" role="group" aria-label="{label}">'
+        f'<img class="ibx-picture" alt="{alt}" src="{source}" style="max-width:100%">'
         f'<script type="application/json">{to_json(payload)}</script></div>'
     )

@@ -78,7 +78,7 @@ def guide_line(
         x: positions between whose ends the guide runs, all positive.
         slope: the exponent: y is proportional to x ** slope.
         anchor: the point (x, y), both positive, that the guide goes through.
-        label: written at the guide's right end, not in the legend.
+        label: written at the guide's left end, not in the legend.
         **line: passed to ``ax.plot``.
 
     Returns:
@@ -102,10 +102,10 @@ def guide_line(
     if label:
         ax.annotate(
             label,
-            (ends[1], heights[1]),
-            xytext=(-3, 4 if slope <= 0 else -4),
+            (ends[0], heights[0]),
+            xytext=(7, 0),
             textcoords="offset points",
-            ha="right",
+            ha="left",
             va="bottom" if slope <= 0 else "top",
             fontsize=8,
             color=guide.get_color(),

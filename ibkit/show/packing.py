@@ -107,14 +107,23 @@ def pack_frame(
     store: Store,
     texts: dict[str, int],
 ) -> list[list[Any]]:
-    """Pack one grid point: for each panel its title, its note, and the number of the array of each key (-1: absent)."""
+    """Pack one grid point.
+
+    For each panel: the numbers of its title and note among the texts, the number of the array of each key (-1: absent),
+    and where it has words beside points, their numbers by series.
+    """
+
+    def text_number(text: str) -> int:
+        return texts.setdefault(text, len(texts))
+
     packed = []
     for place, (panel, layout) in enumerate(zip(frame, layouts, strict=True)):
         arrays = panel.arrays()
         fixed = limits[place]
         arrays["limits"] = np.array(fixed or panel.limits(*panel.extent())).reshape(-1)
         numbers = [store.add(arrays[key], (place, key)) if key in arrays else -1 for key in layout["keys"]]
-        packed.append([*(texts.setdefault(text, len(texts)) for text in (panel.title, panel.note)), numbers])
+        words = {name: [text_number(text) for text in labels] for name, labels in panel.words().items()}
+        packed.append([text_number(panel.title), text_number(panel.note), numbers, *([words] if words else [])])
     return packed
 
 

@@ -65,6 +65,10 @@ class Panel:
         """Give what must be the same at every grid point."""
         raise NotImplementedError
 
+    def words(self) -> dict[str, list[str]]:
+        """Give the texts beside points, by series; they may differ from one grid point to the next."""
+        return {}
+
     def arrays(self) -> Arrays:
         """Give what may differ, by key."""
         raise NotImplementedError

@@ -85,17 +85,20 @@ class Lines(Panel):
                 x = numbers(self.x[name], f"Lines.x[{name!r}]", 1)
             else:
                 x = np.arange(y.size, dtype=float) if self.x is None else numbers(self.x, "Lines.x", 1)
-            packed[f"x:{name}"] = same_length(x, y, f"Lines.series[{name!r}]")
+            check_same_length(x, y, f"Lines.series[{name!r}]")
+            packed[f"x:{name}"] = x
             packed[f"y:{name}"] = y
             if name in self.bands:
-                low, high = self.bands[name]
-                packed[f"low:{name}"] = same_length(x, numbers(low, f"Lines.bands[{name!r}] low", 1), "its low end")
-                packed[f"high:{name}"] = same_length(x, numbers(high, f"Lines.bands[{name!r}] high", 1), "its high end")
+                for end, values in zip(("low", "high"), self.bands[name], strict=True):
+                    edge = numbers(values, f"Lines.bands[{name!r}] {end}", 1)
+                    check_same_length(x, edge, f"Lines.bands[{name!r}] {end}")
+                    packed[f"{end}:{name}"] = edge
         shared = packed[f"x:{next(iter(curves))}"]
         for name, values in self.guides.items():
             guide = numbers(values, f"Lines.guides[{name!r}]")
             if guide.ndim == 1:
-                packed[f"guide-x:{name}"] = same_length(shared, guide, f"Lines.guides[{name!r}]")
+                check_same_length(shared, guide, f"Lines.guides[{name!r}]")
+                packed[f"guide-x:{name}"] = shared
             packed[f"guide:{name}"] = guide.reshape(-1)
         for name, place in self.verticals.items():
             packed[f"vertical:{name}"] = numbers(place, f"Lines.verticals[{name!r}]", 0).reshape(1)
@@ -114,11 +117,10 @@ class Lines(Panel):
         return self.xlim or padded(x, self.xscale, 0.015), self.ylim or padded(y, self.yscale, 0.05)
 
 
-def same_length(x: np.ndarray, y: np.ndarray, what: str) -> np.ndarray:
-    """Give ``y`` when it is as long as ``x``; raise otherwise."""
+def check_same_length(x: np.ndarray, y: np.ndarray, what: str) -> None:
+    """Raise unless ``y`` is as long as ``x``."""
     if x.shape != y.shape:
         raise ValueError(f"{what} must have as many values as x, got {y.size} values for {x.size} positions")
-    return x if what.startswith("Lines.series") else y
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,9 +236,10 @@ class Scatter(Panel):
         return list(dict.fromkeys([*self.paths, *self.arrows, *self.points]))
 
     def layout(self) -> dict[str, Any]:
-        keys = ("xlabel", "ylabel", "equal", "frame")
-        labels = {name: [str(label) for label in labels] for name, labels in self.labels.items()}
-        return {key: getattr(self, key) for key in keys} | {"labels": labels}
+        return {key: getattr(self, key) for key in ("xlabel", "ylabel", "equal", "frame")}
+
+    def words(self) -> dict[str, list[str]]:
+        return {name: [str(label) for label in labels] for name, labels in self.labels.items()}
 
     def arrays(self) -> Arrays:
         packed: Arrays = {}

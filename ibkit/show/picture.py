@@ -6,20 +6,21 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from ibkit.show.figures import heatmap
+from ibkit.show.grid import number_text
 from ibkit.show.panel import Limits, Panel
 from ibkit.show.panels import Bars, HeatMap, Lines, Scatter
 from ibkit.show.style import DASHES, GREY, MARKERS, PAGE_WIDTH, PALETTE, style
 
-_MOST_POINTS = 120  # a curve of the picture; more cannot be told apart at this size
+_MOST_POINTS = 90  # a curve of the picture; more cannot be told apart at this size
 
 
 def picture(
@@ -41,7 +42,8 @@ def picture(
     Returns:
         The SVG as a ``data:`` address; the same panels give the same bytes.
     """
-    return "data:image/svg+xml," + quote(svg(frame, limits, slots, title, state), safe=" <>/='():;,!?*+@$[]|^`{}~\n")
+    drawn = svg(frame, limits, slots, title, state)
+    return "data:image/svg+xml;charset=utf-8," + drawn.replace("%", "%25").replace("#", "%23")
 
 
 def svg(
@@ -69,12 +71,29 @@ def svg(
 
 
 def _small(text: str) -> str:
-    """Leave out what a browser does not need: the prologue, metadata, comments, blanks, digits past the first."""
+    """Leave out what a browser does not need, and write each style once, as a class: a third of the bytes."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"(\d+\.\d)\d+", r"\1", text)
-    text = text.replace("'DejaVu Sans', ", "")
-    return re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", text)).strip()
+    text = text.replace("'DejaVu Sans'", "Helvetica, Arial")
+    text = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", text)).strip()
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r' (d|x|y|width|height|transform)="([^"]*)"', _tight, text)
+    classes: dict[str, str] = {}
+
+    def classed(match: re.Match[str]) -> str:
+        return f' class="{classes.setdefault(match[1], f"s{len(classes)}")}"'
+
+    text = re.sub(r' style="([^"]*)"', classed, text)
+    rules = "".join(f".{name}{{{rule.replace(': ', ':').replace('; ', ';')}}}" for rule, name in classes.items())
+    return text.replace("</style>", f"{rules}</style>", 1).replace('"', "'")
+
+
+def _tight(match: re.Match[str]) -> str:
+    """Write places to a tenth of a point, finer than any screen, and paths without the blanks beside their letters."""
+    name, places = match[1], re.sub(r"(\d+\.\d)\d+", r"\1", match[2])
+    if name == "d":
+        places = re.sub(r" ?([A-Za-z]) ?", r"\1", places).strip()
+    return f' {name}="{places}"'
 
 
 def _draw(ax: Axes, panel: Panel, limits: tuple[Limits, Limits], slots: Mapping[str, int]) -> None:
@@ -90,6 +109,11 @@ def _draw(ax: Axes, panel: Panel, limits: tuple[Limits, Limits], slots: Mapping[
     if not isinstance(panel, Bars):
         ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
+    for axis, scale in ((ax.xaxis, getattr(panel, "xscale", "")), (ax.yaxis, getattr(panel, "yscale", ""))):
+        if scale == "log":
+            axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+            axis.set_minor_formatter(NullFormatter())
+            axis.set_minor_locator(NullLocator())
     ax.set(xlabel=getattr(panel, "xlabel", ""), ylabel=getattr(panel, "ylabel", ""))
     ax.set_title(panel.title)
     if len(panel.names()) > 1:
@@ -150,7 +174,7 @@ def _scatter(ax: Axes, panel: Scatter, slots: Mapping[str, int]) -> None:
         for text, at in zip(panel.labels.get(name, ()), _tips(arrays, name), strict=False):
             ax.annotate(str(text), at, xytext=(4, 3), textcoords="offset points", fontsize=8)
     if panel.equal:
-        ax.set_aspect("equal", adjustable="datalim")
+        ax.set_aspect("equal", adjustable="box")
     if not panel.frame:
         ax.axis("off")
 
@@ -159,7 +183,7 @@ def _tips(arrays: Mapping[str, np.ndarray], name: str) -> list[tuple[float, floa
     """Give the places that labels belong to: the arrows' tips, else the points."""
     if (arrows := arrays.get(f"arrows:{name}")) is not None:
         return [(x, y) for _, _, x, y in arrows.reshape(-1, 4)]
-    return [(x, y) for x, y in arrays[f"points:{name}"].reshape(-1, 2)]
+    return [(x, y) for x, y in arrays.get(f"points:{name}", np.empty(0)).reshape(-1, 2)]
 
 
 def _bars(ax: Axes, panel: Bars, slots: Mapping[str, int]) -> None:

@@ -7,11 +7,14 @@ whose face stays white on dark pages); ``PALETTE_DARK`` holds the same hues for 
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
 
 PALETTE: tuple[str, ...] = (
     "#1F8EE4",  # blue
@@ -67,7 +70,7 @@ ROLES: dict[str, int] = {
 COLORS: dict[str, str] = {role: PALETTE[slot] for role, slot in ROLES.items()}
 
 # Second channel for readers and printers without colour, in the order in which series are drawn.
-DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (1.6, 2), (9, 2.5, 1.6, 2.5), (4, 1.6), (12, 3))
+DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (2, 2), (9, 2.5, 1.6, 2.5), (4, 1.6), (12, 3))
 MARKERS: tuple[str, ...] = ("o", "s", "^", "D", "v", "P")
 
 GREY = "#6B7280"  # guides, secondary text
@@ -116,7 +119,7 @@ _RC: dict[str, Any] = {
     "axes.grid.which": "major",
     "axes.axisbelow": True,
     "axes.titlesize": 10.5,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlecolor": INK,
     "axes.titlepad": 7,
@@ -200,13 +203,28 @@ def _show_inline(*, vector: bool) -> None:
 
     if vector:
         set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-    else:
-        set_matplotlib_formats(
-            "retina",
-            metadata={"Software": None},
-            bbox_inches="tight",
-            pil_kwargs={"optimize": True},
-        )
+        return
+    set_matplotlib_formats("retina", bbox_inches="tight")
+    shell.display_formatter.formatters["image/png"].for_type(Figure, small_png)
+
+
+def small_png(figure: Figure) -> tuple[bytes, dict[str, int]]:
+    """Draw a figure at twice the screen's resolution with at most 256 colours: about a third of the usual bytes.
+
+    Args:
+        figure: any matplotlib figure.
+
+    Returns:
+        The PNG, and the width and height at which to show it.
+    """
+    raw, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(raw, format="png", dpi=2 * figure.dpi, bbox_inches="tight", metadata={"Software": None})
+    with Image.open(raw) as image:
+        flat = Image.new("RGB", image.size, "white")
+        flat.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
+    coded = flat.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    coded.save(small, format="png", optimize=True)
+    return small.getvalue(), {"width": flat.width // 2, "height": flat.height // 2}
 
 
 def color_of(name: str) -> str:

@@ -70,7 +70,7 @@ def test_the_record_survives_json_and_says_everything():
         source="eq. 4",
         kind="closed form",
     )
-    bundle = made._repr_mimebundle_()
+    bundle = made.bundle()
     record = json.loads(json.dumps(bundle[CLAIM_MIME], allow_nan=False))
     assert record["schema"] == 1
     assert record["state"] == "held"

@@ -14,7 +14,7 @@ function drawAxes(layer, layout, limits, width, height, options = {}) {
   const top = 8;
   const bottom = height - (bare ? 8 : (layout.xlabel ? 38 : 22) + (options.extraBottom || 0));
   const probe = makeScale(layout.yscale || "linear", y0, y1, bottom, top);
-  const yTicks = bare ? [] : makeTicks(probe, 42);
+  const yTicks = bare ? [] : makeTicks(probe, probe.kind === "log" ? 30 : 42);
   const widest = Math.max(0, ...yTicks.map((tick) => textWidth(tick.text)));
   const left = bare ? 8 : Math.ceil(widest + 11 + (layout.ylabel ? 17 : 0));
   const right = width - 12;
@@ -40,7 +40,7 @@ function equalEnds({ x0, x1, y0, y1 }, width, height) {
 }
 
 function drawXTicks(layer, scale, box) {
-  const ticks = makeTicks(scale, 62);
+  const ticks = makeTicks(scale, scale.kind === "log" ? 44 : 62);
   for (const { value, text, minor } of ticks) {
     const at = scale(value);
     if (!(at >= box.left - 0.5 && at <= box.right + 0.5)) continue;

@@ -3,11 +3,11 @@
 
 const FINE = 0.1; // a step between two grid values, with a live kernel
 
-function makeControls(parameters, start, parent, live, onChange) {
+function makeControls(parameters, start, parent, head, live, onChange) {
   const root = htmlNode("div", { class: "ibx-controls" }, parent);
   const still = typeof matchMedia === "function" && matchMedia("(prefers-reduced-motion: reduce)").matches;
   const sliders = parameters.map((parameter, place) => makeSlider(parameter, start[place], root, live, changed));
-  const reset = htmlNode("button", { type: "button", class: "ibx-button ibx-reset" }, root, "Reset");
+  const reset = htmlNode("button", { type: "button", class: "ibx-button ibx-reset" }, head, "Reset");
   reset.addEventListener("click", () => {
     stop();
     sliders.forEach((slider, place) => slider.set(start[place]));
@@ -60,6 +60,7 @@ function makeSlider(parameter, first, parent, live, changed) {
   const id = freshId("slider");
   htmlNode("label", { for: id }, root, parameter.label);
   const output = htmlNode("output", { for: id }, root);
+  htmlNode("span", { class: "ibx-break" }, root);
   const input = htmlNode("input", { type: "range", id, "data-name": parameter.name, min: 0, max: last, step: between ? FINE : 1 }, root);
   const playButton = htmlNode("button", { type: "button", class: "ibx-button ibx-play" }, root);
   svgNode("path", {}, svgNode("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, playButton));

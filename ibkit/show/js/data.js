@@ -12,11 +12,12 @@ function decodeArrays(block, lengths) {
 
 // A frame's panels, each with its texts and `get(key)`: the array of a key, or null where it is absent.
 function readFrame(packed, panels, arrays, texts) {
-  return packed.map(([title, note, numbers], place) => {
+  return packed.map(([title, note, numbers, words], place) => {
     const keys = panels[place].keyPlaces;
     return {
       title: texts[title],
       note: texts[note],
+      words: (name) => ((words && words[name]) || []).map((number) => texts[number]),
       get(key) {
         const number = key in keys ? numbers[keys[key]] : -1;
         return number < 0 ? null : arrays[number];

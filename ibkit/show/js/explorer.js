@@ -34,8 +34,9 @@ function mount(root, payload, ask) {
   };
 
   const body = htmlNode("div", { class: "ibx-body" });
-  if (payload.title) htmlNode("div", { class: "ibx-head" }, body, payload.title);
-  const controls = makeControls(payload.parameters, payload.start, body, live, schedule);
+  const head = htmlNode("div", { class: "ibx-head" }, body);
+  if (payload.title) htmlNode("div", { class: "ibx-name" }, head, payload.title);
+  const controls = makeControls(payload.parameters, payload.start, body, head, live, schedule);
   const status = htmlNode("p", { class: "ibx-status", role: "status" }, body);
   const grid = htmlNode("div", { class: "ibx-grid-of-panels" }, body);
   const views = panels.map((layout) => makePanel(layout, grid, look));

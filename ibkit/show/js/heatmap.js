@@ -97,8 +97,8 @@ function heatmapView(svg, layout) {
 
   function paintCells(share) {
     const { x, y, size } = grid;
-    // Three signs and a point need about 24 pixels.
-    const written = layout.text && size >= 23;
+    const written = layout.text && size >= 27; // a sign, a point and a digit fit
+
     const texts = keepNodes(words, "text", written ? rows * columns : 0, { "text-anchor": "middle" });
     const nodes = cells.childNodes;
     for (let place = 0; place < nodes.length; place++) {
@@ -107,7 +107,7 @@ function heatmapView(svg, layout) {
       nodes[place].setAttribute("fill", rgb ? `rgb(${rgb})` : "none");
       if (!written) continue;
       const [row, column] = [Math.floor(place / columns), place % columns];
-      setAll(texts[place], { x: x + (column + 0.5) * size, y: y + (row + 0.5) * size + 3.5, fill: rgb ? inkOn(rgb) : "none", "font-size": size < 30 ? 9 : 10.5 });
+      setAll(texts[place], { x: x + (column + 0.5) * size, y: y + (row + 0.5) * size + 3.5, style: `fill:${rgb ? inkOn(rgb) : "none"};font-size:${size < 38 ? 9.5 : 11}px` });
       texts[place].textContent = cellText(value, size);
     }
   }
@@ -150,7 +150,7 @@ function heatmapView(svg, layout) {
 
 function cellText(value, size) {
   if (!Number.isFinite(value)) return "";
-  const digits = size >= 36 ? 2 : 1;
+  const digits = size >= 38 ? 2 : 1;
   const plain = Math.abs(value) < 100 ? value.toFixed(digits) : numberText(value, 2);
-  return plain.replace(/^-(0(\.0+)?)$/, "$1").replace(/^(-?)0\./, size >= 36 ? "$10." : "$1.").replace("-", "−");
+  return plain.replace(/^-(0(\.0+)?)$/, "$1").replace(/^(-?)0\./, size >= 38 ? "$10." : "$1.").replace("-", "−");
 }

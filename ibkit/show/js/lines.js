@@ -79,7 +79,7 @@ function linesView(svg, layout, look) {
       const value = now.get(`y:${name}`)[near];
       rows.push({ name, text: numberText(value), x: axes.x(x[near]), y: axes.y(value) });
     }
-    return { x: place, y: axes.box.top + 14, head: `${layout.xlabel || "x"}: ${numberText(positions[index])}`, rows };
+    return { x: place, y: 0, box: axes.box, head: `${layout.xlabel || "x"}: ${numberText(positions[index])}`, rows };
   }
 
   return {

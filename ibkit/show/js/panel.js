@@ -55,7 +55,7 @@ function makePanel(layout, parent, look) {
     const wide = stage.clientWidth;
     const beside = found.x + 14 + offsetWidth > wide ? found.x - 14 - offsetWidth : found.x + 14;
     tip.style.left = `${Math.max(0, Math.min(beside, wide - offsetWidth))}px`;
-    tip.style.top = `${Math.max(0, Math.min(found.y - offsetHeight / 2, svg.clientHeight - offsetHeight))}px`;
+    tip.style.top = `${Math.max(0, Math.min(tipTop(found, offsetHeight), svg.clientHeight - offsetHeight))}px`;
     if (aloud) spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
   }
 
@@ -89,14 +89,23 @@ function makePanel(layout, parent, look) {
   };
 }
 
+// Beside what it describes; among curves, in the half of the plot where the values are not.
+function tipTop({ y, box, rows }, height) {
+  if (!box) return y - height / 2;
+  const heights = rows.map((row) => row.y).filter(Number.isFinite);
+  const middle = heights.reduce((sum, place) => sum + place, 0) / (heights.length || 1);
+  return middle < (box.top + box.bottom) / 2 ? box.bottom - height - 5 : box.top + 1;
+}
+
 function makeLegend(layout, parent, look) {
   const root = htmlNode("div", { class: "ibx-legend" }, parent);
   const items = layout.names.map((name, place) => {
     const button = htmlNode("button", { type: "button", class: "ibx-key", style: look.color(name) }, root);
     const sample = svgNode("svg", { width: 20, height: 10, "aria-hidden": "true" }, button);
+    const arrows = layout.keyPlaces[`arrows:${name}`] !== undefined;
     if (layout.kind === "bars") svgNode("rect", { class: "ibx-dots", x: 4, y: 0, width: 10, height: 10, rx: 1.5 }, sample);
     else if (layout.keyPlaces[`points:${name}`] !== undefined) svgNode("path", { class: "ibx-dots", d: SHAPES[place % SHAPES.length](10, 5, 4) }, sample);
-    else svgNode("path", { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": look.dash(layout, name) }, sample);
+    else svgNode("path", { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": arrows ? null : look.dash(layout, name) }, sample);
     htmlNode("span", {}, button, name);
     button.addEventListener("click", () => look.toggle(name));
     return { name, button };

@@ -46,7 +46,7 @@ function scatterView(svg, layout, look) {
       const hidden = look.isHidden(name);
       group.style.display = hidden ? "none" : "";
       if (hidden) continue;
-      const texts = layout.labels[name] || [];
+      const texts = data.words(name);
       const note = (i, x, y, from, kind) => {
         const px = axes.x(x);
         const py = axes.y(y);

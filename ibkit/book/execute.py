@@ -1,0 +1,270 @@
+"""Run one notebook with papermill, watched: its time, its memory, its death.
+
+A papermill engine of our own starts the kernel in a folder of its own with single-threaded maths, and hands the
+kernel's process to a watch, which ends it when the chapter's time is over. Everything here runs in a worker process.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import psutil
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from ibkit.book.cache import seal
+from ibkit.book.clean import name_cells, with_outputs
+from ibkit.book.notebook import Notebook, where
+from ibkit.book.processes import kill_group
+from ibkit.book.verdict import Verdict, judge
+
+#: One thread a kernel: sums are then taken in the same order whatever runs beside it, and `-j` is the only parallelism.
+_THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
+_REPORTED = ("torch", "numpy", "scipy", "scikit-learn", "cvxpy", "matplotlib")
+
+
+@dataclass
+class Outcome:
+    """What became of one notebook.
+
+    Args:
+        text: the executed notebook as the text of its file, sealed; broken off where it failed.
+        problems: what is wrong with it, one line each; empty when it may be published.
+        claims: how many claims are held, open and red.
+        seconds: time spent in cells.
+        kernel_seconds: from the kernel's start to its end.
+        peak_mb: the kernel's highest resident memory, in MB; None when it was never seen.
+    """
+
+    text: str
+    problems: list[str]
+    claims: dict[str, int]
+    seconds: float
+    kernel_seconds: float
+    peak_mb: float | None
+
+
+@dataclass
+class Watch:
+    """The eye on one kernel.
+
+    Args:
+        timeout: seconds from the kernel's start after which it is ended.
+        on_event: hears `kernel` (its process id) and `cell` (the index of a cell that is done).
+    """
+
+    timeout: float | None = None
+    on_event: Callable[[str, int], None] = lambda event, value: None
+    nb: Any = None
+    cell: int | None = None
+    seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    timed_out: bool = False
+    peak: int = 0
+    process: Any = None
+    _done: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def kernel_started(self, process: Any) -> None:
+        """Begin to watch the kernel's process."""
+        self.process = process
+        self.on_event("kernel", process.pid)
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def take_peak(self) -> None:
+        """Take the kernel's highest memory so far; the system's own figure where it keeps one."""
+        with suppress(psutil.Error, OSError):
+            self.peak = max(self.peak, psutil.Process(self.process.pid).memory_info().rss)
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            marks = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")]
+            self.peak = max([self.peak, *(1024 * kib for kib in marks)])  # none for a kernel that has just ended
+
+    def end(self) -> None:
+        """Stop watching, and see that nothing of the kernel is left."""
+        self._done.set()
+        if self.process is not None:
+            kill_group(self.process.pid)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _look(self) -> None:
+        while not self._done.wait(0.1):
+            self.take_peak()
+            if self.timeout is not None and time.monotonic() - self.started > self.timeout:
+                self.timed_out = True
+                kill_group(self.process.pid)
+                return
+
+
+def execute(
+    notebook: Notebook,
+    run: dict[str, Any] | None = None,
+    *,
+    timeout: float | None = None,
+    scratch: str | None = None,
+    on_event: Callable[[str, int], None] = lambda event, value: None,
+) -> Outcome:
+    """Run one notebook in a fresh kernel, whatever happens in it.
+
+    Args:
+        notebook: the source, its parameters already bound.
+        run: provenance to keep in `metadata.ibkit.run`, to which times, memory and versions are added.
+        timeout: seconds for the whole chapter; None for no limit.
+        scratch: where the kernel's working folder is made; a temporary folder if not given.
+        on_event: called with `("kernel", process id)` and `("cell", index)` as the run goes on.
+
+    Returns:
+        The outcome; a failure inside the notebook is an outcome, not an exception.
+    """
+    source = name_cells(notebook)
+    watch = Watch(timeout=timeout, on_event=on_event)
+    problem = None
+    with tempfile.TemporaryDirectory(prefix="k", dir=scratch, ignore_cleanup_errors=True) as folder:
+        try:
+            papermill.execute_notebook(
+                nbformat.from_dict({**source, "nbformat_minor": 5}),
+                None,
+                engine_name="ibkit",
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                watch=watch,
+                folder=folder,
+            )
+        except PapermillExecutionError:
+            pass  # the error output is in the notebook, where the gate finds it
+        except Exception as error:
+            problem = _died(watch, error)
+        finally:
+            kernel_seconds = time.monotonic() - watch.started
+            watch.end()
+    executed = with_outputs(source, watch.nb or source)
+    verdict = judge(executed)
+    if problem or watch.timed_out:
+        place = where(executed, watch.cell) if watch.cell is not None else "before the first cell"
+        reason = f"the chapter's time is over ({timeout:g} s)" if watch.timed_out else problem
+        verdict = Verdict(verdict.claims, [f"{place}: {reason}"])
+    peak = round(watch.peak / 1e6, 1) if watch.peak else None
+    executed["metadata"].setdefault("ibkit", {})["run"] = {
+        **(run or {}),
+        "seconds": round(watch.seconds, 3),
+        "kernel_seconds": round(kernel_seconds, 3),
+        "peak_mb": peak,
+        "versions": versions(),
+    }
+    claims = {state: verdict.count(state) for state in ("held", "open", "red")}
+    return Outcome(seal(executed), verdict.problems, claims, watch.seconds, kernel_seconds, peak)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in _REPORTED:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def kernel_environment() -> dict[str, str]:
+    """Return the environment of a kernel: single-threaded, with a fixed hash seed, free of the debugger's warning."""
+    threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
+    return {**os.environ, **threads, "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+class _Client(PapermillNotebookClient):
+    """papermill's client, which tells the watch what it does."""
+
+    def __init__(self, nb_man: Any, watch: Watch, folder: str, **options: Any) -> None:
+        super().__init__(nb_man, **options)
+        self._watch = watch
+        self._folder = folder
+
+    def create_kernel_manager(self) -> Any:
+        manager = super().create_kernel_manager()
+        if os.name == "posix":
+            # Sockets in a folder of our own: TCP ports are picked by each process alone, and two can pick the same.
+            manager.transport = "ipc"
+            manager.connection_file = os.path.join(self._folder, "k.json")
+        return manager
+
+    def start_new_kernel(self, **options: Any) -> None:
+        self._watch.started = time.monotonic()
+        work = os.path.join(self._folder, "work")
+        os.mkdir(work)
+        # Kernels find no file of the repository: they start in an empty folder.
+        super().start_new_kernel(env=kernel_environment(), cwd=work, stdin=subprocess.DEVNULL, **options)
+        self._watch.kernel_started(self.km.provisioner.process)
+
+    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+        watch = self._watch
+        watch.cell = cell_index
+        begun = time.monotonic()
+        try:
+            return super().execute_cell(cell, cell_index, **options)
+        finally:
+            watch.seconds += time.monotonic() - begun
+            if cell.cell_type == "code":
+                watch.on_event("cell", cell_index)
+
+    def papermill_execute_cells(self) -> None:
+        try:
+            super().papermill_execute_cells()
+        finally:
+            self._watch.take_peak()
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine, with the client above."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        watch: Watch = options["watch"]
+        watch.nb = nb_man.nb
+        client = _Client(
+            nb_man,
+            watch,
+            options["folder"],
+            kernel_name=kernel_name,
+            log=papermill.log.logger,
+            timeout=None,
+            startup_timeout=120,
+            # A busy machine may be slow to deliver outputs; the chapter's own time-out is the limit.
+            iopub_timeout=60,
+            record_timing=False,
+            coalesce_streams=True,
+            shutdown_kernel="immediate",
+        )
+        return client.execute()
+
+
+papermill_engines.register("ibkit", _Engine)
+
+
+def _died(watch: Watch, error: Exception) -> str:
+    """Say how a run ended that did not end by an error in a cell."""
+    code = None
+    if watch.process is not None:
+        with suppress(Exception):
+            code = watch.process.poll()
+    memory = f", peak memory {watch.peak / 1e6:.0f} MB" if watch.peak else ""
+    if code is not None and code < 0 and "died" in str(error).lower():
+        return f"the kernel was killed by signal {-code}{memory}"
+    if "died" in str(error).lower():
+        return f"the kernel died{f' with exit code {code}' if code else ''}{memory}"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__

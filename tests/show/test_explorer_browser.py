@@ -1,0 +1,271 @@
+"""The explorer in a real browser: a page opened from the file system, and the widget with a kernel behind it."""
+
+import os
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+from ibkit.show import Bars, HeatMap, Lines, Scatter, explore
+from ibkit.show.explorer import module_script, page_script
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+X = np.linspace(0, 10, 41)
+
+
+def curve(power, scale):
+    return scale * np.cos(power * X / 4)
+
+
+def compute(power, scale, norm):
+    return [
+        Lines(
+            series={"wave": curve(power, scale), "flat": 0 * X + scale / 4},
+            x=X,
+            title="Waves",
+            xlabel="time",
+            ylabel="height",
+        ),
+        HeatMap(matrix=np.outer([1, -power], [scale, 2]), row_labels=["u", "v"], title="Outer product"),
+        Scatter(points={"now": [[power, scale]]}, labels={"now": [norm]}, title="Where"),
+        Bars(values={"σ": [power, scale]}, title="Spectrum"),
+    ]
+
+
+def make(**options):
+    grid = {"power": [1.0, 2.0, 4.0], "scale": [1.0, 2.0], "norm": ["max", "spectral"]}
+    return explore(
+        compute, grid, labels={"power": "power p"}, units={"power": "1/s"}, title="Waves", alt="Waves.", **options
+    )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chromium on this machine; CI must have one")
+        pytest.skip("no Chromium on this machine: the explorer is not tested in a browser")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "explorer-page.js").write_text(page_script(), encoding="utf-8")
+    html = '<!doctype html><html lang="en" data-theme="{}"><meta charset="utf-8"><title>t</title>'
+    html += '<meta name="viewport" content="width=device-width"><script src="explorer-page.js"></script>{}</html>'
+    for theme in ("light", "dark"):
+        (folder / f"{theme}.html").write_text(html.format(theme, make().to_html()), encoding="utf-8")
+    return folder
+
+
+class Visit:
+    """A page with everything it asked for and complained of."""
+
+    def __init__(self, browser, **options):
+        self.page = browser.new_page(**options)
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def frame(self):
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.fixture
+def visit(browser, site):
+    visits = []
+
+    def open_page(theme="light", width=1000, **options):
+        found = Visit(browser, viewport={"width": width, "height": 800}, **options)
+        visits.append(found)
+        found.page.goto((site / f"{theme}.html").as_uri())
+        return found
+
+    yield open_page
+    for found in visits:
+        assert found.complaints == []
+        assert all(url.startswith(("file:", "data:")) for url in found.requests)
+        found.page.close()
+
+
+def drawn(page, name):
+    """The points of a curve in the units of its axes, read off the path by way of the ticks alone."""
+    ends = {}
+    for axis, part in (("x", 0), ("y", 1)):
+        ticks = page.locator(f".ibx-lines .ibx-tick[data-axis={axis}]").evaluate_all(
+            "nodes => nodes.map(node => [Number(node.dataset.value), node.getAttribute('transform')])"
+        )
+        values = [value for value, _ in ticks]
+        pixels = [float(re.findall(r"-?[\d.]+", transform)[part]) for _, transform in ticks]
+        ends[axis] = np.polyfit(pixels, values, 1)
+    path = page.locator(f".ibx-lines .ibx-series[data-name={name}] .ibx-line").get_attribute("d")
+    places = np.array([[float(number) for number in pair.split(",")] for pair in re.split("[ML]", path)[1:]])
+    return np.column_stack([np.polyval(ends["x"], places[:, 0]), np.polyval(ends["y"], places[:, 1])])
+
+
+def check_curve(page, power, scale):
+    np.testing.assert_allclose(drawn(page, "wave"), np.column_stack([X, curve(power, scale)]), atol=0.02)
+
+
+def test_a_slider_moved_by_keyboard_draws_the_next_grid_point(visit):
+    found = visit()
+    page = found.page
+    check_curve(page, 1.0, 1.0)
+    slider = page.get_by_label("power p", exact=True)
+    assert slider.get_attribute("aria-valuetext") == "1 1/s"
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    found.frame()
+    check_curve(page, 2.0, 1.0)
+    assert slider.get_attribute("aria-valuetext") == "2 1/s"
+    page.get_by_role("slider", name="scale").focus()
+    page.keyboard.press("End")
+    found.frame()
+    check_curve(page, 2.0, 2.0)
+    assert page.locator(".ibx-heatmap .ibx-cells text").all_text_contents() == ["2.00", "2.00", "−4.00", "−4.00"]
+    page.get_by_role("slider", name="norm").press("ArrowRight")
+    found.frame()
+    assert page.locator(".ibx-scatter .ibx-word").all_text_contents() == ["spectral"]
+    page.get_by_role("button", name="Reset").click()
+    found.frame()
+    check_curve(page, 1.0, 1.0)
+
+
+def test_the_legend_hides_and_shows_a_series(visit):
+    found = visit()
+    key = found.page.get_by_role("button", name="wave")
+    line = found.page.locator(".ibx-lines .ibx-series[data-name=wave]")
+    assert line.is_visible()
+    key.click()
+    assert key.get_attribute("aria-pressed") == "false"
+    assert not line.is_visible()
+    key.press("Enter")
+    assert line.is_visible()
+
+
+def test_values_are_read_by_pointer_and_keyboard(visit):
+    page = visit().page
+    plot = page.locator(".ibx-lines .ibx-plot")
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    tip = page.locator(".ibx-lines .ibx-tip")
+    assert tip.inner_text().split("\n")[0] == "time: 0.25"
+    assert f"{np.cos(1 / 16):.4g}" in tip.inner_text()
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    cell = page.locator(".ibx-heatmap .ibx-cell").nth(3).bounding_box()
+    page.mouse.move(cell["x"] + 5, cell["y"] + 5)
+    assert page.locator(".ibx-heatmap .ibx-tip").inner_text().split() == ["v,", "2", "−2"]
+
+
+def test_play_walks_through_the_values_unless_motion_is_unwanted(visit):
+    page = visit().page
+    page.get_by_role("button", name="Play power p").click()
+    page.wait_for_function("document.querySelector('input').value === '2'", timeout=5000)
+    still = visit(reduced_motion="reduce").page
+    assert still.locator(".ibx-play").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_sees_it_whole(visit, theme):
+    page = visit(theme, width=390).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    widths = page.locator(".ibx-panel").evaluate_all("nodes => nodes.map(node => node.getBoundingClientRect().left)")
+    assert len(set(widths)) == 1  # one column
+    ground = page.locator(".ibkit-explorer").evaluate("node => getComputedStyle(node).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 30)"}[theme]
+
+
+def test_without_scripts_and_in_print_there_is_the_picture(visit):
+    page = visit(java_script_enabled=False).page
+    assert page.locator("img.ibx-picture").bounding_box()["width"] > 300
+    page = visit().page
+    picture = page.locator("img.ibx-picture")
+    assert not picture.is_visible()
+    assert picture.evaluate("node => node.decode().then(() => node.naturalWidth)") > 300
+    page.emulate_media(media="print")
+    assert picture.is_visible()
+    assert not page.locator(".ibx-body").is_visible()
+
+
+def live_page(browser, explorer):
+    """The widget's module, with the front end's side of the wire played by the page and the kernel by this process."""
+    found = Visit(browser, viewport={"width": 1000, "height": 800})
+    found.page.goto("about:blank")
+    found.page.expose_function("kernel", explorer.answer)
+    script = module_script().replace("export default { render };", "window.explorerRender = render;")
+    found.page.add_script_tag(content=script, type="module")
+    found.page.evaluate(
+        """() => {
+            const heard = new Set();
+            const model = {
+                on: (_, hear) => heard.add(hear),
+                off: (_, hear) => heard.delete(hear),
+                send: (message) => kernel(message).then((answer) => heard.forEach((hear) => hear(answer))),
+            };
+            explorerRender({ model, el: document.body });
+        }"""
+    )
+    found.page.wait_for_selector(".ibx-lines .ibx-stage .ibx-series .ibx-line")
+    return found
+
+
+def wait_for_curve(page, power, scale):
+    deadline = time.monotonic() + 5
+    while not np.allclose(drawn(page, "wave")[:, 1], curve(power, scale), atol=0.02) and time.monotonic() < deadline:
+        page.wait_for_timeout(30)
+    check_curve(page, power, scale)
+
+
+def test_with_a_kernel_values_between_the_grid_are_computed(browser):
+    found = live_page(browser, make())
+    page = found.page
+    slider = page.get_by_label("power p", exact=True)
+    for _ in range(5):
+        slider.press("ArrowRight")
+    wait_for_curve(page, 1.5 if slider.get_attribute("aria-valuetext") == "1.5 1/s" else np.sqrt(2), 1.0)
+    assert slider.get_attribute("aria-valuetext") in ("1.5 1/s", "1.414 1/s")
+    for _ in range(5):
+        slider.press("ArrowRight")
+    wait_for_curve(page, 2.0, 1.0)
+    norm = page.get_by_role("slider", name="norm")
+    norm.press("ArrowRight")
+    assert norm.get_attribute("aria-valuetext") == "spectral"  # nothing between two categories
+    assert found.complaints == []
+    page.close()
+
+
+def test_with_a_kernel_errors_are_told(browser):
+    explorer = explore(lambda a: Lines(series={"s": [{1.0: 1, 2.0: 2}[a], 3]}), {"a": [1.0, 2.0]}, alt="A line.")
+    found = live_page(browser, explorer)
+    found.page.get_by_label("a", exact=True).press("ArrowRight")
+    found.page.wait_for_selector(".ibx-status[data-kind=error]")
+    assert found.page.locator(".ibx-status").inner_text() == "KeyError: 1.1"
+    found.page.close()
+
+
+def test_without_live_the_sliders_stay_on_the_grid(browser):
+    found = live_page(browser, make(live=False))
+    slider = found.page.get_by_label("power p", exact=True)
+    slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "2 1/s"
+    found.page.close()

@@ -1,0 +1,156 @@
+"""When the site is built, refused, or left alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixture_book import code, display, made_claim
+
+from ibkit.book import site
+from ibkit.book.site import SiteError, build_site, clean
+
+CHAPTER = "margins/spectral-descent"
+
+
+@pytest.fixture
+def copy(book: Path, tmp_path: Path) -> Path:
+    """The built fixture book, to be spoilt."""
+    return Path(shutil.copytree(book, tmp_path / "book"))
+
+
+@pytest.fixture
+def no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> Path:
+        raise AssertionError("Jupyter Book was started")
+
+    monkeypatch.setattr(site, "_run_jupyter_book", refuse)
+
+
+def executed(root: Path) -> Path:
+    return root / "_build" / "executed" / f"{CHAPTER}.ipynb"
+
+
+def source(root: Path) -> Path:
+    return root / "chapters" / f"{CHAPTER}.ipynb"
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    change(notebook)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def edit_both(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    edit(executed(root), change)
+    edit(source(root), change)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_nothing_changed_builds_nothing(copy: Path) -> None:
+    assert build_site(copy) == copy / "_build" / "html"
+
+
+@pytest.mark.usefixtures("no_build")
+@pytest.mark.parametrize("name", ["_config.yml", "references.bib", "chapters/margins/index.md", "_assets/book.css"])
+def test_any_changed_input_builds_again(copy: Path, name: str) -> None:
+    with (copy / name).open("a", encoding="utf-8") as file:
+        file.write("\n\n")
+    with pytest.raises(AssertionError, match="was started"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_a_chapter_run_again_builds_again(copy: Path) -> None:
+    edit(executed(copy), lambda notebook: notebook["metadata"]["ibkit"]["run"].update(seconds=9.0))
+    with pytest.raises(AssertionError, match="was started"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_missing_chapter_is_refused(copy: Path) -> None:
+    executed(copy).unlink()
+    with pytest.raises(SiteError, match=f"{CHAPTER}: has no executed notebook"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_stale_chapter_is_refused(copy: Path) -> None:
+    edit(source(copy), lambda notebook: notebook["cells"][0].update(source="# Another title"))
+    with pytest.raises(SiteError, match=f"{CHAPTER}: .*stale"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_red_claim_is_refused_and_named(copy: Path) -> None:
+    red = code("claim('false')", [display(made_claim("false", "It never fails", (0.5,))._repr_mimebundle_())])
+    edit_both(copy, lambda notebook: notebook["cells"].append(red))
+    with pytest.raises(SiteError, match=f"{CHAPTER}: cell 11 .*the claim 'false' is red"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            code("1/0", [{"output_type": "error", "ename": "ZeroDivisionError", "evalue": "x"}]),
+            "ZeroDivisionError: x",
+        ),
+        ({**code("x = 1"), "execution_count": None}, r"cell 11 \(Claims: x = 1\): was not executed"),
+        (
+            code("w", [display({"application/vnd.jupyter.widget-view+json": {}})]),
+            r"cell 11 \(Claims: w\) shows a widget without",
+        ),
+        (code("w", [display({"text/html": '<img src="https://example.org/x.png">'})]), "from another site"),
+    ],
+)
+def test_bad_output_is_refused_with_its_cell(copy: Path, cell: dict[str, Any], message: str) -> None:
+    edit_both(copy, lambda notebook: notebook["cells"].append(cell))
+    with pytest.raises(SiteError, match=f"{CHAPTER}: .*{message}"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_chapter_without_claims_is_refused(copy: Path) -> None:
+    def drop(notebook: dict[str, Any]) -> None:
+        notebook["cells"] = [cell for cell in notebook["cells"] if not cell["source"].startswith("claim(")]
+
+    edit_both(copy, drop)
+    with pytest.raises(SiteError, match="holds no claim"):
+        build_site(copy)
+
+
+@pytest.mark.usefixtures("no_build")
+def test_unlisted_and_unknown_chapters_are_refused_together(copy: Path) -> None:
+    shutil.copyfile(source(copy), copy / "chapters" / "margins" / "mirror-descent.ipynb")
+    toc = copy / "_toc.yml"
+    toc.write_text(toc.read_text(encoding="utf-8").replace("next-token-margin", "no-such-paper"), encoding="utf-8")
+    with pytest.raises(SiteError) as caught:
+        build_site(copy)
+    assert "next-token/no-such-paper: references.bib knows no such paper" in str(caught.value)
+    assert "margins/mirror-descent: exists, but _toc.yml does not list it" in str(caught.value)
+
+
+def test_a_warning_keeps_the_old_site_and_is_shown(copy: Path) -> None:
+    before = (copy / "_build" / "html" / "chapters" / "index.html").read_bytes()
+    with (copy / "chapters" / "index.md").open("a", encoding="utf-8") as file:
+        file.write("\n\nSee {ref}`no-such-label`.\n")
+    with pytest.raises(SiteError, match="no-such-label"):
+        build_site(copy)
+    assert (copy / "_build" / "html" / "chapters" / "index.html").read_bytes() == before
+
+
+def test_clean_drops_only_what_pages_do_not_show() -> None:
+    bundle = made_claim("diag", "x")._repr_mimebundle_()
+    outputs = [display({**bundle, "application/vnd.jupyter.widget-view+json": {"model_id": "m"}})]
+    notebook = {"cells": [code("claim()", outputs)], "metadata": {"widgets": {}, "kernelspec": {"name": "python3"}}}
+    original = json.dumps(notebook)
+    result = clean(notebook)
+    assert json.dumps(notebook) == original
+    assert set(result["cells"][0]["outputs"][0]["data"]) == {"text/plain", "text/html"}
+    assert result["metadata"] == {"kernelspec": {"name": "python3"}}
