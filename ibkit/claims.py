@@ -89,12 +89,12 @@ class Bound:
         if self.equals is not None:
             tolerances = [f"{100 * self.rel:g} %"] if self.rel is not None else []
             tolerances += [f"{self.abs:g}"] if self.abs is not None else []
-            return f"{self.equals:.4g} ± {' or '.join(tolerances)}"
+            return f"{_digits(self.equals)} ± {' or '.join(tolerances)}"
         if self.at_least is not None:
-            return f"≥ {self.at_least:.4g}"
+            return f"≥ {_digits(self.at_least)}"
         if self.at_most is not None:
-            return f"≤ {self.at_most:.4g}"
-        return f"in [{self.between[0]:.4g}, {self.between[1]:.4g}]"
+            return f"≤ {_digits(self.at_most)}"
+        return f"in [{_digits(self.between[0])}, {_digits(self.between[1])}]"
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,10 @@ class Measured:
         """Median, and the range when there are several runs."""
         if any(math.isnan(value) for value in self.values):
             return f"NaN in {sum(map(math.isnan, self.values))} of {len(self.values)} runs"
-        median = f"{np.median(self.values):.4g}"
+        median = _digits(float(np.median(self.values)))
         if len(self.values) == 1:
             return median
-        return f"{median} [{min(self.values):.4g}, {max(self.values):.4g}]"
+        return f"{median} [{_digits(min(self.values))}, {_digits(max(self.values))}]"
 
     def record(self) -> dict[str, Any]:
         """Return what the ledger keeps; NaN and infinities become null."""
@@ -351,6 +351,11 @@ def _row(each: Claim) -> str:
         f"<br><small><code>{say(each.id)}</code> · {say(each.kind)} · {say(each.source)}</small>{reason}</th>"
         f"{body}</tr>"
     )
+
+
+def _digits(value: float) -> str:
+    """Write four significant digits, with a true minus sign."""
+    return f"{value:.4g}".replace("-", "−")
 
 
 def _without_nan(value: Any) -> Any:

@@ -58,7 +58,14 @@ def set_source(cell, text):
 
 
 def append_code(notebook, text):
-    cell = {"cell_type": "code", "execution_count": None, "id": "extra", "metadata": {}, "outputs": [], "source": [text]}
+    cell = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "extra",
+        "metadata": {},
+        "outputs": [],
+        "source": [text],
+    }
     notebook["cells"].append(cell)
 
 

@@ -269,3 +269,11 @@ def test_without_live_the_sliders_stay_on_the_grid(browser):
     slider.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") == "2 1/s"
     found.page.close()
+
+
+def test_its_keys_do_not_turn_the_books_pages(visit):
+    page = visit().page
+    page.evaluate("document.addEventListener('keydown', () => (window.leaked = true))")
+    page.get_by_role("slider", name="norm").press("ArrowRight")
+    page.locator(".ibx-bars .ibx-plot").press("ArrowRight")
+    assert page.evaluate("window.leaked") is None

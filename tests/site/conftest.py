@@ -50,7 +50,7 @@ def server(html: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # other tests count the processes that are left over
 def browser() -> Iterator[object]:
     """The system's Chromium, driven by Playwright; its absence is a failure on continuous integration only."""
     found = os.environ.get("IBKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)

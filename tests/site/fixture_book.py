@@ -79,7 +79,7 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
             tags=["hide-input"],
         ),
         markdown("## Claims"),
-        *(code(f"claim({made.id!r})", [display(made._repr_mimebundle_())], tags=["remove-output"]) for made in claims),
+        *(code(f"claim({made.id!r})", [display(made.bundle())], tags=["remove-output"]) for made in claims),
         code("claims_table()", [display({"text/html": ClaimsTable(claims)._repr_html_(), "text/plain": "2 claims"})]),
     ]
     run = {"ibkit": "0.1.0", "commit": "abc1234", "parameters": {}, "profile": "quick", "seconds": 11.6}

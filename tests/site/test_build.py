@@ -87,7 +87,7 @@ def test_stale_chapter_is_refused(copy: Path) -> None:
 
 @pytest.mark.usefixtures("no_build")
 def test_red_claim_is_refused_and_named(copy: Path) -> None:
-    red = code("claim('false')", [display(made_claim("false", "It never fails", (0.5,))._repr_mimebundle_())])
+    red = code("claim('false')", [display(made_claim("false", "It never fails", (0.5,)).bundle())])
     edit_both(copy, lambda notebook: notebook["cells"].append(red))
     with pytest.raises(SiteError, match=f"{CHAPTER}: cell 11 .*the claim 'false' is red"):
         build_site(copy)
@@ -146,7 +146,7 @@ def test_a_warning_keeps_the_old_site_and_is_shown(copy: Path) -> None:
 
 
 def test_clean_drops_only_what_pages_do_not_show() -> None:
-    bundle = made_claim("diag", "x")._repr_mimebundle_()
+    bundle = made_claim("diag", "x").bundle()
     outputs = [display({**bundle, "application/vnd.jupyter.widget-view+json": {"model_id": "m"}})]
     notebook = {"cells": [code("claim()", outputs)], "metadata": {"widgets": {}, "kernelspec": {"name": "python3"}}}
     original = json.dumps(notebook)

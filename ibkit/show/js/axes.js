@@ -44,7 +44,16 @@ function drawXTicks(layer, scale, box) {
   for (const { value, text, minor } of ticks) {
     const at = scale(value);
     if (!(at >= box.left - 0.5 && at <= box.right + 0.5)) continue;
-    const group = svgNode("g", { class: "ibx-tick", "data-axis": "x", "data-value": value, transform: `translate(${at.toFixed(2)},${box.bottom})` }, layer);
+    const group = svgNode(
+      "g",
+      {
+        class: "ibx-tick",
+        "data-axis": "x",
+        "data-value": value,
+        transform: `translate(${at.toFixed(2)},${box.bottom})`,
+      },
+      layer,
+    );
     if (!minor) svgNode("line", { class: "ibx-grid", y2: box.top - box.bottom }, group);
     svgNode("line", { class: "ibx-axis", y2: minor ? 2.5 : 4 }, group);
     if (text) svgNode("text", { y: 16, "text-anchor": "middle" }, group).textContent = text;
@@ -56,7 +65,16 @@ function drawYTicks(layer, scale, box, ticks) {
   for (const { value, text, minor } of ticks) {
     const at = scale(value);
     if (!(at <= box.bottom + 0.5 && at >= box.top - 0.5)) continue;
-    const group = svgNode("g", { class: "ibx-tick", "data-axis": "y", "data-value": value, transform: `translate(${box.left},${at.toFixed(2)})` }, layer);
+    const group = svgNode(
+      "g",
+      {
+        class: "ibx-tick",
+        "data-axis": "y",
+        "data-value": value,
+        transform: `translate(${box.left},${at.toFixed(2)})`,
+      },
+      layer,
+    );
     if (!minor) svgNode("line", { class: "ibx-grid", x2: box.right - box.left }, group);
     svgNode("line", { class: "ibx-axis", x2: minor ? -2.5 : -4 }, group);
     if (text) svgNode("text", { x: -7, dy: "0.34em", "text-anchor": "end" }, group).textContent = text;
@@ -66,10 +84,13 @@ function drawYTicks(layer, scale, box, ticks) {
 
 function drawLabels(layer, layout, box, height) {
   const middle = (box.left + box.right) / 2;
-  if (layout.xlabel) svgNode("text", { class: "ibx-label", x: middle, y: height - 5, "text-anchor": "middle" }, layer).textContent = layout.xlabel;
+  if (layout.xlabel)
+    svgNode("text", { class: "ibx-label", x: middle, y: height - 5, "text-anchor": "middle" }, layer).textContent =
+      layout.xlabel;
   if (layout.ylabel) {
     const turned = `translate(12,${(box.top + box.bottom) / 2}) rotate(-90)`;
-    svgNode("text", { class: "ibx-label", transform: turned, "text-anchor": "middle" }, layer).textContent = layout.ylabel;
+    svgNode("text", { class: "ibx-label", transform: turned, "text-anchor": "middle" }, layer).textContent =
+      layout.ylabel;
   }
 }
 
@@ -77,7 +98,13 @@ function clipTo(svg, box) {
   const id = freshId("clip");
   const path = svgNode("clipPath", { id }, svg);
   const rect = svgNode("rect", {}, path);
-  const set = ({ left, right, top, bottom }) => setAll(rect, { x: left - 1, y: top - 1, width: Math.max(0, right - left + 2), height: Math.max(0, bottom - top + 2) });
+  const set = ({ left, right, top, bottom }) =>
+    setAll(rect, {
+      x: left - 1,
+      y: top - 1,
+      width: Math.max(0, right - left + 2),
+      height: Math.max(0, bottom - top + 2),
+    });
   if (box) set(box);
   return { url: `url(#${id})`, set };
 }

@@ -6,7 +6,9 @@ function barsView(svg, layout, look) {
   const clip = clipTo(svg);
   const plot = svgNode("g", { "clip-path": clip.url }, svg);
   const shade = svgNode("rect", { class: "ibx-shade", visibility: "hidden" }, plot);
-  const groups = layout.names.map((name) => svgNode("g", { class: "ibx-series", "data-name": name, style: look.color(name) }, plot));
+  const groups = layout.names.map((name) =>
+    svgNode("g", { class: "ibx-series", "data-name": name, style: look.color(name) }, plot),
+  );
   let axes = null;
   let now = null;
 
@@ -22,7 +24,11 @@ function barsView(svg, layout, look) {
     layout.categories.forEach((name, place) => {
       if (place % skip) return;
       const at = `translate(${left + (place + 0.5) * step},${bottom + (turned ? 11 : 16)})`;
-      svgNode("text", { transform: turned ? `${at} rotate(-42)` : at, "text-anchor": turned ? "end" : "middle" }, axesLayer).textContent = name;
+      svgNode(
+        "text",
+        { transform: turned ? `${at} rotate(-42)` : at, "text-anchor": turned ? "end" : "middle" },
+        axesLayer,
+      ).textContent = name;
     });
     const ground = layout.yscale === "log" ? bottom : axes.y(Math.min(Math.max(0, axes.y.low), axes.y.high));
     svgNode("path", { class: "ibx-axis", d: `M${left},${ground}H${right}` }, axesLayer);
@@ -44,7 +50,12 @@ function barsView(svg, layout, look) {
         const drawn = Number.isFinite(end);
         const middle = axes.box.left + (i + 0.5) * axes.step + (place - (shown.length - 1) / 2) * wide;
         const top = drawn ? Math.min(end, axes.ground) : axes.ground;
-        setAll(node, { x: (middle - wide * 0.46).toFixed(1), width: (wide * 0.92).toFixed(1), y: top.toFixed(1), height: (drawn ? Math.abs(end - axes.ground) : 0).toFixed(1) });
+        setAll(node, {
+          x: (middle - wide * 0.46).toFixed(1),
+          width: (wide * 0.92).toFixed(1),
+          y: top.toFixed(1),
+          height: (drawn ? Math.abs(end - axes.ground) : 0).toFixed(1),
+        });
       });
     });
   }

@@ -61,16 +61,26 @@ function makeSlider(parameter, first, parent, live, changed) {
   htmlNode("label", { for: id }, root, parameter.label);
   const output = htmlNode("output", { for: id }, root);
   htmlNode("span", { class: "ibx-break" }, root);
-  const input = htmlNode("input", { type: "range", id, "data-name": parameter.name, min: 0, max: last, step: between ? FINE : 1 }, root);
+  const input = htmlNode(
+    "input",
+    { type: "range", id, "data-name": parameter.name, min: 0, max: last, step: between ? FINE : 1 },
+    root,
+  );
   const playButton = htmlNode("button", { type: "button", class: "ibx-button ibx-play" }, root);
-  svgNode("path", {}, svgNode("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, playButton));
+  svgNode(
+    "path",
+    {},
+    svgNode("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" }, playButton),
+  );
   if (last === 0) input.disabled = true;
 
   const position = () => Number(input.value);
 
   function text() {
     const at = place();
-    return "index" in at ? parameter.texts[at.index] : numberText(at.value) + (parameter.unit ? ` ${parameter.unit}` : "");
+    return "index" in at
+      ? parameter.texts[at.index]
+      : numberText(at.value) + (parameter.unit ? ` ${parameter.unit}` : "");
   }
 
   // {index} on the grid, {value} between two of its values.

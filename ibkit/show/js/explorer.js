@@ -33,7 +33,9 @@ function mount(root, payload, ask) {
     },
   };
 
-  const body = htmlNode("div", { class: "ibx-body" });
+  // The keys that move a slider or read a plot must not also move through a notebook or turn the book's pages.
+  const body = htmlNode("div", { class: "ibx-body", "data-lm-suppress-shortcuts": "true" });
+  body.addEventListener("keydown", (event) => event.stopPropagation());
   const head = htmlNode("div", { class: "ibx-head" }, body);
   if (payload.title) htmlNode("div", { class: "ibx-name" }, head, payload.title);
   const controls = makeControls(payload.parameters, payload.start, body, head, live, schedule);

@@ -7,7 +7,9 @@ function heatmapView(svg, layout) {
   const stops = MAPS[layout.symmetric ? "diverging" : "sequential"];
   const axesLayer = svgNode("g", {}, svg);
   const many = rows * columns > MOST_CELLS;
-  const image = many ? svgNode("image", { preserveAspectRatio: "none", style: "image-rendering:pixelated" }, svg) : null;
+  const image = many
+    ? svgNode("image", { preserveAspectRatio: "none", style: "image-rendering:pixelated" }, svg)
+    : null;
   const canvas = many ? setAll(document.createElement("canvas"), { width: columns, height: rows }) : null;
   const cells = svgNode("g", {}, svg);
   const words = svgNode("g", { class: "ibx-cells" }, svg);
@@ -49,14 +51,22 @@ function heatmapView(svg, layout) {
     const stride = Math.max(1, Math.ceil(13 / size));
     (layout.rows || []).forEach((name, row) => {
       if (row % stride) return;
-      svgNode("text", { x: x - 6, y: y + (row + 0.5) * size, dy: "0.34em", "text-anchor": "end" }, axesLayer).textContent = name;
+      svgNode(
+        "text",
+        { x: x - 6, y: y + (row + 0.5) * size, dy: "0.34em", "text-anchor": "end" },
+        axesLayer,
+      ).textContent = name;
     });
     const widest = Math.max(0, ...(layout.columns || []).map(textWidth));
     const skip = turned ? stride : Math.max(1, Math.ceil((widest + 3) / size));
     (layout.columns || []).forEach((name, column) => {
       if (column % skip) return;
       const at = `translate(${x + (column + 0.5) * size},${y + rows * size + (turned ? 9 : 14)})`;
-      const text = svgNode("text", { transform: turned ? `${at} rotate(-42)` : at, "text-anchor": turned ? "end" : "middle" }, axesLayer);
+      const text = svgNode(
+        "text",
+        { transform: turned ? `${at} rotate(-42)` : at, "text-anchor": turned ? "end" : "middle" },
+        axesLayer,
+      );
       text.textContent = name;
     });
   }
@@ -66,7 +76,9 @@ function heatmapView(svg, layout) {
     const height = Math.max(size * rows, 40);
     const id = freshId("bar");
     const gradient = svgNode("linearGradient", { id, x1: 0, x2: 0, y1: 1, y2: 0 }, axesLayer);
-    stops.forEach((stop, place) => svgNode("stop", { offset: place / (stops.length - 1), "stop-color": `rgb(${stop})` }, gradient));
+    stops.forEach((stop, place) =>
+      svgNode("stop", { offset: place / (stops.length - 1), "stop-color": `rgb(${stop})` }, gradient),
+    );
     svgNode("rect", { x: left, y, width: 9, height, fill: `url(#${id})`, rx: 1.5 }, axesLayer);
     const ends = [
       [texts[1], y + 5],
@@ -82,7 +94,13 @@ function heatmapView(svg, layout) {
     const nodes = keepNodes(cells, "rect", rows * columns, { class: "ibx-cell" });
     nodes.forEach((node, place) => {
       const [row, column] = [Math.floor(place / columns), place % columns];
-      setAll(node, { x: x + column * size, y: y + row * size, width: Math.max(0.5, size - gap), height: Math.max(0.5, size - gap), rx: gap ? 1.5 : 0 });
+      setAll(node, {
+        x: x + column * size,
+        y: y + row * size,
+        width: Math.max(0.5, size - gap),
+        height: Math.max(0.5, size - gap),
+        rx: gap ? 1.5 : 0,
+      });
     });
   }
 
@@ -107,7 +125,11 @@ function heatmapView(svg, layout) {
       nodes[place].setAttribute("fill", rgb ? `rgb(${rgb})` : "none");
       if (!written) continue;
       const [row, column] = [Math.floor(place / columns), place % columns];
-      setAll(texts[place], { x: x + (column + 0.5) * size, y: y + (row + 0.5) * size + 3.5, style: `fill:${rgb ? inkOn(rgb) : "none"};font-size:${size < 38 ? 9.5 : 11}px` });
+      setAll(texts[place], {
+        x: x + (column + 0.5) * size,
+        y: y + (row + 0.5) * size + 3.5,
+        style: `fill:${rgb ? inkOn(rgb) : "none"};font-size:${size < 38 ? 9.5 : 11}px`,
+      });
       texts[place].textContent = cellText(value, size);
     }
   }
@@ -137,13 +159,24 @@ function heatmapView(svg, layout) {
       const name = (labels, place) => (labels ? labels[place] : String(place + 1));
       const middle = (place) => (place + 0.5) * grid.size;
       const head = `${name(layout.rows, row)}, ${name(layout.columns, column)}`;
-      return { x: grid.x + middle(column), y: grid.y + middle(row), head, rows: [{ text: numberText(values[index]) }], cell: [row, column] };
+      return {
+        x: grid.x + middle(column),
+        y: grid.y + middle(row),
+        head,
+        rows: [{ text: numberText(values[index]) }],
+        cell: [row, column],
+      };
     },
     mark(reading) {
       setAll(cursor, { visibility: reading ? "visible" : "hidden" });
       if (!reading) return;
       const [row, column] = reading.cell;
-      setAll(cursor, { x: grid.x + column * grid.size - 0.5, y: grid.y + row * grid.size - 0.5, width: grid.size, height: grid.size });
+      setAll(cursor, {
+        x: grid.x + column * grid.size - 0.5,
+        y: grid.y + row * grid.size - 0.5,
+        width: grid.size,
+        height: grid.size,
+      });
     },
   };
 }
@@ -152,5 +185,8 @@ function cellText(value, size) {
   if (!Number.isFinite(value)) return "";
   const digits = size >= 38 ? 2 : 1;
   const plain = Math.abs(value) < 100 ? value.toFixed(digits) : numberText(value, 2);
-  return plain.replace(/^-(0(\.0+)?)$/, "$1").replace(/^(-?)0\./, size >= 38 ? "$10." : "$1.").replace("-", "−");
+  return plain
+    .replace(/^-(0(\.0+)?)$/, "$1")
+    .replace(/^(-?)0\./, size >= 38 ? "$10." : "$1.")
+    .replace("-", "−");
 }

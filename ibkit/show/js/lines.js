@@ -49,9 +49,24 @@ function linesView(svg, layout, look) {
       const values = data.get(`guide:${name}`);
       const x = data.get(`guide-x:${name}`);
       const level = values && !x ? axes.y(values[0]) : NaN;
-      guides[place].setAttribute("d", x ? curvePath(x, values, axes.x, axes.y) : Number.isFinite(level) ? `M${left},${level.toFixed(1)}H${right}` : "");
-      const at = x ? lastInside(x, values, axes) : level >= top && level <= bottom ? [right, level] : null;
-      setAll(texts[place], { x: at ? Math.min(at[0], right) - 3 : 0, y: at ? (at[1] - top < 14 ? at[1] + 12 : at[1] - 4) : -99, "text-anchor": "end" });
+      guides[place].setAttribute(
+        "d",
+        x
+          ? curvePath(x, values, axes.x, axes.y)
+          : Number.isFinite(level)
+            ? `M${left},${level.toFixed(1)}H${right}`
+            : "",
+      );
+      const inside = level >= top && level <= bottom;
+      const below = inside && level - top < 14 ? 12 : -4;
+      const atLeft = inside && clearance(data, level + below, false) > clearance(data, level + below, true);
+      const end = x ? lastInside(x, values, axes) : inside ? [atLeft ? left + 6 : right, level] : null;
+      const drop = end && end[1] - top < 14 ? 12 : -4;
+      setAll(texts[place], {
+        x: end ? (atLeft ? end[0] : Math.min(end[0], right) - 3) : 0,
+        y: end ? end[1] + drop : -99,
+        "text-anchor": atLeft ? "start" : "end",
+      });
       texts[place].textContent = name;
     });
     layout.verticals.forEach((name, place) => {
@@ -61,13 +76,30 @@ function linesView(svg, layout, look) {
       verticals[place].setAttribute("d", inside ? `M${at.toFixed(1)},${top}V${bottom}` : "");
       const before = inside && at + textWidth(name) + 6 > right;
       const text = texts[guides.length + place];
-      setAll(text, { x: inside ? at + (before ? -4 : 4) : 0, y: inside ? top + 9 : -99, "text-anchor": before ? "end" : "start" });
+      setAll(text, {
+        x: inside ? at + (before ? -4 : 4) : 0,
+        y: inside ? top + 9 : -99,
+        "text-anchor": before ? "end" : "start",
+      });
       text.textContent = name;
     });
   }
 
+  // How far the curves stay from a height, at the right or left end of the plot.
+  function clearance(data, height, atRight) {
+    const heights = shown().map(({ name }) => {
+      const y = data.get(`y:${name}`);
+      return axes.y(y[atRight ? y.length - 1 : 0]);
+    });
+    return Math.min(60, ...heights.filter(Number.isFinite).map((y) => Math.abs(y - height)));
+  }
+
   const shown = () => curves.filter(({ name }) => now && now.get(`x:${name}`) && !look.isHidden(name));
-  const longest = () => shown().reduce((most, { name }) => (now.get(`x:${name}`).length > (most ? most.length : 0) ? now.get(`x:${name}`) : most), null);
+  const longest = () =>
+    shown().reduce(
+      (most, { name }) => (now.get(`x:${name}`).length > (most ? most.length : 0) ? now.get(`x:${name}`) : most),
+      null,
+    );
 
   function at(index) {
     const positions = longest();
@@ -96,7 +128,11 @@ function linesView(svg, layout, look) {
       const nodes = keepNodes(cursor, "circle", count, { r: 3.4, class: "ibx-mark" });
       axesLayer.querySelector(".ibx-hair")?.remove();
       if (!reading) return;
-      const hair = svgNode("path", { class: "ibx-hair", d: `M${reading.x.toFixed(1)},${axes.box.top}V${axes.box.bottom}` }, axesLayer);
+      const hair = svgNode(
+        "path",
+        { class: "ibx-hair", d: `M${reading.x.toFixed(1)},${axes.box.top}V${axes.box.bottom}` },
+        axesLayer,
+      );
       hair.style.display = Number.isFinite(reading.x) ? "" : "none";
       reading.rows.forEach((row, place) => {
         const inside = row.y >= axes.box.top - 1 && row.y <= axes.box.bottom + 1;
@@ -128,7 +164,8 @@ function dotsPath(x, y, sx, sy, r) {
   for (let i = 0; i < x.length; i++) {
     const px = sx(x[i]);
     const py = sy(y[i]);
-    if (Number.isFinite(px) && Number.isFinite(py)) path += `M${(px - r).toFixed(1)},${py.toFixed(1)}a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`;
+    if (Number.isFinite(px) && Number.isFinite(py))
+      path += `M${(px - r).toFixed(1)},${py.toFixed(1)}a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`;
   }
   return path;
 }

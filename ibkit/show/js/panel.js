@@ -7,7 +7,11 @@ function makePanel(layout, parent, look) {
   const title = htmlNode("figcaption", { class: "ibx-title" }, root);
   const legend = layout.names.length > 1 ? makeLegend(layout, root, look) : null;
   const stage = htmlNode("div", { class: "ibx-stage" }, root);
-  const svg = svgNode("svg", { class: "ibx-plot", tabindex: 0, role: "application", "aria-roledescription": "plot" }, stage);
+  const svg = svgNode(
+    "svg",
+    { class: "ibx-plot", tabindex: 0, role: "application", "aria-roledescription": "plot" },
+    stage,
+  );
   const note = htmlNode("p", { class: "ibx-note" }, root);
   const view = VIEWS[layout.kind](svg, layout, look);
   const tip = htmlNode("div", { class: "ibx-tip", hidden: "" }, stage);
@@ -18,7 +22,10 @@ function makePanel(layout, parent, look) {
   function show(data, width, height) {
     if (title.textContent !== data.title) {
       title.textContent = data.title;
-      const words = [data.title || layout.ylabel || layout.kind, layout.xlabel && `${layout.ylabel || ""} over ${layout.xlabel}`];
+      const words = [
+        data.title || layout.ylabel || layout.kind,
+        layout.xlabel && `${layout.ylabel || ""} over ${layout.xlabel}`,
+      ];
       svg.setAttribute("aria-label", `${words.filter(Boolean).join(": ")}. Arrow keys read the values.`);
     }
     if (note.textContent !== data.note) note.textContent = data.note;
@@ -56,7 +63,8 @@ function makePanel(layout, parent, look) {
     const beside = found.x + 14 + offsetWidth > wide ? found.x - 14 - offsetWidth : found.x + 14;
     tip.style.left = `${Math.max(0, Math.min(beside, wide - offsetWidth))}px`;
     tip.style.top = `${Math.max(0, Math.min(tipTop(found, offsetHeight), svg.clientHeight - offsetHeight))}px`;
-    if (aloud) spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
+    if (aloud)
+      spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
   }
 
   svg.addEventListener("pointermove", (event) => {
@@ -72,7 +80,16 @@ function makePanel(layout, parent, look) {
   svg.addEventListener("keydown", (event) => {
     const count = view.count();
     const across = layout.kind === "heatmap" ? layout.shape[1] : 1;
-    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, PageDown: 10, PageUp: -10, Home: -count, End: count };
+    const moves = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: across,
+      ArrowUp: -across,
+      PageDown: 10,
+      PageUp: -10,
+      Home: -count,
+      End: count,
+    };
     if (event.key === "Escape") read(-1, false);
     else if (event.key in moves && count) {
       read(reading < 0 ? 0 : Math.min(count - 1, Math.max(0, reading + moves[event.key])), true);
@@ -103,14 +120,22 @@ function makeLegend(layout, parent, look) {
     const button = htmlNode("button", { type: "button", class: "ibx-key", style: look.color(name) }, root);
     const sample = svgNode("svg", { width: 20, height: 10, "aria-hidden": "true" }, button);
     const arrows = layout.keyPlaces[`arrows:${name}`] !== undefined;
-    if (layout.kind === "bars") svgNode("rect", { class: "ibx-dots", x: 4, y: 0, width: 10, height: 10, rx: 1.5 }, sample);
-    else if (layout.keyPlaces[`points:${name}`] !== undefined) svgNode("path", { class: "ibx-dots", d: SHAPES[place % SHAPES.length](10, 5, 4) }, sample);
-    else svgNode("path", { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": arrows ? null : look.dash(layout, name) }, sample);
+    if (layout.kind === "bars")
+      svgNode("rect", { class: "ibx-dots", x: 4, y: 0, width: 10, height: 10, rx: 1.5 }, sample);
+    else if (layout.keyPlaces[`points:${name}`] !== undefined)
+      svgNode("path", { class: "ibx-dots", d: SHAPES[place % SHAPES.length](10, 5, 4) }, sample);
+    else
+      svgNode(
+        "path",
+        { class: "ibx-line", d: "M0,5H20", "stroke-dasharray": arrows ? null : look.dash(layout, name) },
+        sample,
+      );
     htmlNode("span", {}, button, name);
     button.addEventListener("click", () => look.toggle(name));
     return { name, button };
   });
-  const refresh = () => items.forEach(({ name, button }) => button.setAttribute("aria-pressed", String(!look.isHidden(name))));
+  const refresh = () =>
+    items.forEach(({ name, button }) => button.setAttribute("aria-pressed", String(!look.isHidden(name))));
   refresh();
   return { refresh };
 }

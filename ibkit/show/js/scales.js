@@ -24,7 +24,14 @@ function makeScale(kind, low, high, from, to) {
     const start = Math.log10(low);
     const factor = (to - from) / (Math.log10(high) - start);
     const scale = (value) => (value > 0 ? from + (Math.log10(value) - start) * factor : NaN);
-    return Object.assign(scale, { kind, low, high, from, to, invert: (pixel) => 10 ** (start + (pixel - from) / factor) });
+    return Object.assign(scale, {
+      kind,
+      low,
+      high,
+      from,
+      to,
+      invert: (pixel) => 10 ** (start + (pixel - from) / factor),
+    });
   }
   const factor = (to - from) / (high - low);
   const scale = (value) => from + (value - low) * factor;
@@ -47,7 +54,12 @@ function linearTicks({ low, high }, room) {
   for (let n = Math.ceil(low / step - 1e-9); n <= high / step + 1e-9; n++) {
     const value = n * step;
     const plain = Math.abs(value) < 1e5 && decimals <= 4;
-    const text = plain ? value.toFixed(decimals).replace(/^-(0\.?0*)$/, "$1").replace("-", "−") : numberText(value, 3);
+    const text = plain
+      ? value
+          .toFixed(decimals)
+          .replace(/^-(0\.?0*)$/, "$1")
+          .replace("-", "−")
+      : numberText(value, 3);
     ticks.push({ value, text: n === 0 ? "0" : text });
   }
   return ticks;

@@ -6,7 +6,8 @@ const SHAPES = [
   (x, y, r) => `M${x},${y - r * 1.2}l${r * 1.1},${r * 2}h${-2.2 * r}Z`,
   (x, y, r) => `M${x},${y - r * 1.3}l${r * 1.3},${r * 1.3}l${-r * 1.3},${r * 1.3}l${-r * 1.3},${-r * 1.3}Z`,
   (x, y, r) => `M${x},${y + r * 1.2}l${r * 1.1},${-r * 2}h${-2.2 * r}Z`,
-  (x, y, r) => `M${x - r * 0.4},${y - r * 1.2}h${0.8 * r}v${0.8 * r}h${0.8 * r}v${0.8 * r}h${-0.8 * r}v${0.8 * r}h${-0.8 * r}v${-0.8 * r}h${-0.8 * r}v${-0.8 * r}h${0.8 * r}Z`,
+  (x, y, r) =>
+    `M${x - r * 0.4},${y - r * 1.2}h${0.8 * r}v${0.8 * r}h${0.8 * r}v${0.8 * r}h${-0.8 * r}v${0.8 * r}h${-0.8 * r}v${-0.8 * r}h${-0.8 * r}v${-0.8 * r}h${0.8 * r}Z`,
 ];
 
 function scatterView(svg, layout, look) {
@@ -34,8 +35,10 @@ function scatterView(svg, layout, look) {
     axes = drawAxes(axesLayer, layout, limits, width, height);
     clip.set(axes.box);
     const { x, y, box } = axes;
-    if (layout.frame && x.low < 0 && x.high > 0) svgNode("path", { class: "ibx-zero", d: `M${x(0)},${box.top}V${box.bottom}` }, axesLayer);
-    if (layout.frame && y.low < 0 && y.high > 0) svgNode("path", { class: "ibx-zero", d: `M${box.left},${y(0)}H${box.right}` }, axesLayer);
+    if (layout.frame && x.low < 0 && x.high > 0)
+      svgNode("path", { class: "ibx-zero", d: `M${x(0)},${box.top}V${box.bottom}` }, axesLayer);
+    if (layout.frame && y.low < 0 && y.high > 0)
+      svgNode("path", { class: "ibx-zero", d: `M${box.left},${y(0)}H${box.right}` }, axesLayer);
   }
 
   function paint(data) {
@@ -76,14 +79,16 @@ function scatterView(svg, layout, look) {
       let pointPath = "";
       for (let i = 0; dots && i < dots.length / 2; i++) {
         const [px, py] = [axes.x(dots[2 * i]), axes.y(dots[2 * i + 1])];
-        if (Number.isFinite(px) && Number.isFinite(py)) pointPath += shape(round(px), round(py), dots.length > 160 ? 2.4 : 4);
+        if (Number.isFinite(px) && Number.isFinite(py))
+          pointPath += shape(round(px), round(py), dots.length > 160 ? 2.4 : 4);
         note(i, dots[2 * i], dots[2 * i + 1], null, "points");
       }
       points.setAttribute("d", pointPath);
       if (path && path.length >= 2) {
         const end = path.length - 2;
         if (!dots) headPath += shape(round(axes.x(path[end])), round(axes.y(path[end + 1])), 3.4);
-        if (labelled === "paths") for (let i = 0; i < path.length / 2; i++) note(i, path[2 * i], path[2 * i + 1], null, "paths");
+        if (labelled === "paths")
+          for (let i = 0; i < path.length / 2; i++) note(i, path[2 * i], path[2 * i + 1], null, "paths");
       }
       heads.setAttribute("d", headPath);
     }
@@ -98,14 +103,20 @@ function scatterView(svg, layout, look) {
       const wide = textWidth(text) + 2;
       let best = null;
       for (let turn = 0; turn < 8; turn++) {
-        const angle = (from ? Math.atan2(from[1], from[0]) : -Math.PI / 4) + [0, 1, -1, 2, -2, 3, -3, 4][turn] * (Math.PI / 4);
+        const angle =
+          (from ? Math.atan2(from[1], from[0]) : -Math.PI / 4) + [0, 1, -1, 2, -2, 3, -3, 4][turn] * (Math.PI / 4);
         const cx = x + Math.cos(angle) * (7 + wide / 2);
         const cy = y + Math.sin(angle) * 13;
         const area = [cx - wide / 2, cy - 6.5, cx + wide / 2, cy + 6.5];
         let cost = turn * 2;
         for (const other of taken) cost += overlap(area, other);
         const { left, right, top, bottom } = axes.box;
-        cost += 6 * (Math.max(0, left - area[0]) * 13 + Math.max(0, area[2] - right - 10) * 13 + Math.max(0, top - area[1]) * wide + Math.max(0, area[3] - bottom) * wide);
+        cost +=
+          6 *
+          (Math.max(0, left - area[0]) * 13 +
+            Math.max(0, area[2] - right - 10) * 13 +
+            Math.max(0, top - area[1]) * wide +
+            Math.max(0, area[3] - bottom) * wide);
         if (!best || cost < best.cost) best = { cost, cx, cy, area };
       }
       taken.push(best.area);
@@ -153,5 +164,7 @@ function pairsPath(pairs, axes) {
 }
 
 function overlap(a, b) {
-  return Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  return (
+    Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]))
+  );
 }
