@@ -195,7 +195,7 @@ def typed_numbers(text: str) -> Iterator[str]:
         if number := re.search(r"\d+\.\d+", formula):
             yield f"the number {number[0]} is typed into a formula of the results"
     plain = re.sub(
-        r"```.*?```|\$\$.*?\$\$(?:\s*\([\w-]+\))?|\$[^$]*\$|\{[\w:]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)|^#+ .*$",
+        r"```.*?```|\$\$.*?\$\$(?:\s*\([\w-]+\))?|\$[^$]*\$|\{[\w:]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)|^#+ [^\n]*",
         " ",
         text,
         flags=re.S | re.M,

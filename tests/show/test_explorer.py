@@ -249,7 +249,7 @@ PANEL_MISTAKES = [
 
 
 @pytest.mark.parametrize(("panel", "words"), PANEL_MISTAKES)
-def test_panels_refuse_what_does_not_fit(panel, words):
+def test_panels_refuse_what_does_not_fit(unchecked, panel, words):
     with pytest.raises(ValueError, match=words):
         panel()
 

@@ -47,7 +47,7 @@ def test_one_run_has_no_band(ax, runs):
     assert not ax.collections
 
 
-def test_band_refuses_what_does_not_fit(ax, runs):
+def test_band_refuses_what_does_not_fit(ax, runs, unchecked):
     with pytest.raises(ValueError, match=r"recorded = 5, got \(6, 9\)"):
         band(ax, range(5), runs)
     with pytest.raises(ValueError, match="spread must be one of range, quartiles, none, got 'std'"):

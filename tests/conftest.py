@@ -1,4 +1,4 @@
-"""Shared by the unit tests: float64 data, and a switch that turns the shape checker off."""
+"""Shared by the tests: float64 data, and a switch that turns the shape checker off."""
 
 import jaxtyping
 import pytest
