@@ -6,15 +6,12 @@ from ibkit.oracles.next_token import (
     DataSubspace,
     FinitePart,
     NextTokenConstraints,
-    NextTokenSVM,
     data_subspace,
     finite_part,
     is_compatible,
-    is_separable,
     next_token_constraints,
-    next_token_margin,
-    next_token_svm,
 )
+from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
 
 __all__ = [
