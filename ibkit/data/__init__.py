@@ -2,7 +2,18 @@
 
 from ibkit.data.bundled import digits
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
+from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 
-__all__ = ["clustered_classes", "digits", "draw_by_class", "group_sizes", "run_generators", "step_counts"]
+__all__ = [
+    "NextTokenData",
+    "clustered_classes",
+    "digits",
+    "draw_by_class",
+    "group_sizes",
+    "run_generators",
+    "sparse_next_tokens",
+    "step_counts",
+    "toy_next_tokens",
+]

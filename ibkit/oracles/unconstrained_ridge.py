@@ -23,7 +23,7 @@ EXCESS_TOLERANCE = 1e-4
 _OPTIONS = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 1e-16, "gtol": 1e-8}
 
 
-class RidgePath(NamedTuple):
+class UnconstrainedRidgePath(NamedTuple):
     """Global minimisers, one for each ridge.
 
     Args:
@@ -42,7 +42,7 @@ class RidgePath(NamedTuple):
 
 def unconstrained_ridge_path(
     counts: Float[Tensor, " classes"], ridges: Sequence[float], features: int | None = None, seed: int = 0
-) -> RidgePath:
+) -> UnconstrainedRidgePath:
     r"""Return global minimisers of the regularised unconstrained-features model for falling ridges.
 
     .. math:: \min_{W,H}\ \sum_cn_c\,\ell(Wh_c,c)+\tfrac\lambda2\bigl(\|W\|_F^2+\textstyle\sum_cn_c\|h_c\|^2\bigr)
@@ -94,7 +94,7 @@ def unconstrained_ridge_path(
                 f"ridge {ridge:g}: L-BFGS stopped with slope {np.abs(slope).max():.1e} and spectral excess {excess:.1e}"
             )
         rows.append((W.copy(), H / np.sqrt(n)[:, None], np.array(value * ridge), np.array(max(excess, 0.0))))
-    return RidgePath(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+    return UnconstrainedRidgePath(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
 
 
 def _stages(start: float, end: float) -> np.ndarray:
