@@ -14,6 +14,10 @@ def alignment(
 ) -> Float[Tensor, "*broadcast"]:
     r"""Return the cosine :math:`\langle A,B\rangle/(\|A\|_F\|B\|_F)`, one a run; zero where either is zero.
 
+    Args:
+        A: a matrix a run.
+        B: a matrix a run; leading dimensions broadcast.
+
     Raises:
         ValueError: if the matrices differ in shape.
 
@@ -34,6 +38,10 @@ def gram_distance(
 
     Zero for equal shapes, :math:`\sqrt2` for orthogonal ones, 2 at most (the distance by which
     Thrampoulidis et al. 2022 compare Gram matrices with SELI and the ETF).
+
+    Args:
+        G: a matrix a run.
+        reference: a matrix a run; leading dimensions broadcast.
 
     Raises:
         ValueError: if the matrices differ in shape, or one is zero.

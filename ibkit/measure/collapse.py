@@ -16,6 +16,11 @@ def class_means(
 ) -> Float[Tensor, "*runs classes features"]:
     r"""Return the mean embedding of each class, :math:`\mu_c=\frac1{n_c}\sum_{y_i=c}h_i`.
 
+    Args:
+        features: embeddings :math:`h_i`.
+        labels: shared by the runs.
+        classes: k.
+
     Raises:
         ValueError: labels out of range, not one a sample, or a class without samples.
 
@@ -46,6 +51,11 @@ def within_class_variability(
 
     The trace form of the first neural-collapse measure (Papyan, Han and Donoho 2020, NC1).
 
+    Args:
+        features: embeddings :math:`h_i`.
+        labels: shared by the runs.
+        classes: k.
+
     Raises:
         ValueError: as `class_means`, or if all class means coincide.
 
@@ -63,6 +73,12 @@ def within_class_variability(
 
 def cosines(G: Float[Tensor, "*runs k k"]) -> Float[Tensor, "*runs k k"]:
     r"""Return the cosines :math:`G_{ij}/\sqrt{G_{ii}G_{jj}}` of the vectors with Gram matrix G; zero for zero vectors.
+
+    Args:
+        G: a Gram matrix a run.
+
+    Raises:
+        ValueError: if G is not square.
 
     Example:
         >>> cosines(torch.tensor([[4.0, -2.0], [-2.0, 4.0]]))

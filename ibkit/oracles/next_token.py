@@ -175,6 +175,14 @@ def is_compatible(
 ) -> Bool[Tensor, "*runs"]:
     """Return whether some matrix meets every in-support log-odds within `tolerance` nats (Definition 1).
 
+    Args:
+        contexts: embeddings of the distinct contexts.
+        probabilities: next-token probabilities, zero outside each support.
+        tolerance: largest misfit of a log-odds, in nats.
+
+    Raises:
+        ValueError: NaN, rows that are not probabilities, or shapes that do not fit.
+
     Example:
         >>> p = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.9, 0.0]], dtype=torch.float64)
         >>> h = torch.ones(2, 1, dtype=torch.float64)  # one embedding cannot mean two distributions

@@ -64,6 +64,13 @@ def is_separable(
 ) -> Bool[Tensor, "*runs"]:
     """Return whether a matrix ties all tokens of each support and puts them above all others (Definition 2).
 
+    Args:
+        contexts: embeddings of the distinct contexts.
+        probabilities: next-token probabilities, zero outside each support.
+
+    Raises:
+        ValueError: NaN, rows that are not probabilities, or shapes that do not fit.
+
     Example:
         >>> h = torch.tensor([[1.0], [1.0]], dtype=torch.float64)
         >>> is_separable(h, torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64))
