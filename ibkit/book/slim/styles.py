@@ -12,7 +12,9 @@ _NAMED = re.compile(r"[.#](-?[A-Za-z_](?:[\w-]|\\.)*)")
 _NOT_NEEDED = re.compile(r":(?:not|is|where|has)\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 _HOLDS_RULES = ("@media", "@supports", "@layer", "@container")
-_NO_WORDS = ("searchindex.js", "fontawesome.js")  # a whole language, or every icon's name: neither puts it on a page
+# A whole language, every icon's name, and components that no page has: none of these puts a class on a page.
+_NO_WORDS = ("searchindex.js", "fontawesome.js", "bootstrap.js")
+_SET_BY_SCRIPTS = {"show", "collapse", "collapsing", "collapsed", "fade", "active", "disabled", "dropdown-backdrop"}
 
 
 def words_in_use(html: Path) -> set[str]:
@@ -21,7 +23,7 @@ def words_in_use(html: Path) -> set[str]:
     Args:
         html: the site's folder.
     """
-    words: set[str] = set()
+    words = set(_SET_BY_SCRIPTS)
     for path in html.rglob("*.html"):
         for first, second in _ATTRIBUTES.findall(path.read_text(encoding="utf-8", errors="ignore")):
             words.update((first or second).split())
