@@ -21,6 +21,7 @@ from ibkit.book.errors import InputError
 from ibkit.book.gate import chapter_problem
 from ibkit.book.layout import ASSETS, CONFIG, lay_out, site_address
 from ibkit.book.ledger import build_ledger
+from ibkit.book.mend import mend_site
 from ibkit.book.pages.atlas import read_atlas
 from ibkit.book.pages.extras import missing_page
 from ibkit.book.slim import slim_site
@@ -67,6 +68,7 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
         raise SiteError(str(error)) from error
     html = _run_jupyter_book(source, build / "site-tmp")
     (html / "404.html").write_text(missing_page(site_address(root / CONFIG)), encoding="utf-8")
+    mend_site(html)
     slim_site(html)
     (html / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (build / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")

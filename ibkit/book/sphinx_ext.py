@@ -13,6 +13,7 @@ from ibkit.book.pages.extras import SENTENCE, page_meta
 
 PIECES = "_pieces.json"
 # Starting a kernel inside the page would need scripts from elsewhere; Binder and Colab are links instead.
+_BOUNDARY = re.compile(r"(</(?:a|code|dd|div|dt|h[1-6]|li|p|small|span|strong|summary|td|th)>)(?=<)")
 _UNUSED = ("sphinx-thebe", "thebe_selector", "thebelab")
 
 
@@ -21,6 +22,7 @@ def setup(app: Any) -> dict[str, bool]:
     mathematics.setup(app)
     app.connect("builder-inited", _read_pieces)
     app.connect("doctree-read", _add_pieces)
+    app.connect("doctree-read", _part_words, priority=900)
     app.connect("env-get-updated", _number_figures_by_page, priority=900)
     app.connect("html-page-context", _finish_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -55,6 +57,16 @@ def _add_pieces(app: Any, doctree: Any) -> None:
     section.insert(1, nodes.raw("", pieces["header"], format="html"))
     if pieces["footer"]:
         section.append(nodes.raw("", pieces["footer"], format="html"))
+
+
+def _part_words(app: Any, doctree: Any) -> None:
+    """Set blanks between the elements of generated HTML: the search strips tags, and would join the words beside them."""
+    from docutils import nodes
+
+    for node in list(doctree.findall(nodes.raw)):
+        text = node.astext()
+        if node.get("format") == "html" and "<script" not in text:
+            node.replace_self(nodes.raw("", _BOUNDARY.sub(r"\1 ", text), format="html"))
 
 
 def _finish_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:

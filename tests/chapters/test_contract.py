@@ -102,7 +102,9 @@ MUTANTS = {
     ),
     "no sentence": (lambda n: n["metadata"]["ibkit"].pop("sentence"), "metadata_is_whole"),
     "a result that no claim checks": (
-        lambda n: n["metadata"]["ibkit"].update(atlas=[dict.fromkeys(("model", "loss", "rule", "limit", "claim"), "x")]),
+        lambda n: n["metadata"]["ibkit"].update(
+            atlas=[dict.fromkeys(("model", "loss", "rule", "limit", "claim"), "x")]
+        ),
         "atlas_is_whole",
     ),
     "a result without its rule": (

@@ -116,7 +116,7 @@ def _table(places: list[Place]) -> str:
         cells = "".join(_cell([p for p in places if (p.rule, p.loss) == (rule, loss)], loss) for loss in losses)
         rows.append(f'<tr><th scope="row">{inline_math(rule)}</th>{cells}</tr>')
     return (
-        f'<div class="ibkit-atlas" role="region" tabindex="0" aria-label="{escape(places[0].model, quote=True)}">'
+        f'<div class="ibkit-atlas" role="region" aria-label="{escape(places[0].model, quote=True)}">'
         f'<table><thead><tr><th scope="col">Update rule</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 

@@ -7,7 +7,9 @@ from io import BytesIO
 from urllib.parse import urlsplit
 
 TITLE = "How Training Chooses"
-SENTENCE = "181 papers on where training ends up, one executable chapter each: derived, run again, checked by the machine."
+SENTENCE = (
+    "181 papers on where training ends up, one executable chapter each: derived, run again, checked by the machine."
+)
 CARD = "_static/card.png"
 CARD_SIZE = (1200, 630)
 
@@ -94,7 +96,7 @@ def missing_page(address: str) -> str:
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Nothing here — {TITLE}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><link rel="icon" href="data:,">'
         f"<style>{style}</style></head><body><main><h1>There is no page at this address</h1>"
         "<p>It may have moved, or the link that led here has a slip in it.</p><ul>"
         '<li><a href="index.html">The book from its beginning</a></li><li><a href="search.html">Search for a paper, an '

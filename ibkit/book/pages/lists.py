@@ -84,7 +84,7 @@ def landing_chapters(ledger: Ledger, pictures: set[str]) -> str:
     rest = f"\n\n{more} more {'stands' if more == 1 else 'stand'} in their parts below." if more else ""
     return (
         f"## Chapters\n\n{len(ledger.present)} of {len(ledger.entries)} chapters are here; {counts_text(ledger.counts)}."
-        f"\n\n{cards}{rest}\n\n## The {len(PARTS)} parts\n\n<ul class=\"ibkit-parts\">{''.join(rows)}</ul>"
+        f'\n\n{cards}{rest}\n\n## The {len(PARTS)} parts\n\n<ul class="ibkit-parts">{"".join(rows)}</ul>'
     )
 
 

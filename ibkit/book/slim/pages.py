@@ -49,7 +49,9 @@ def slim_page(text: str, is_search: bool, coloured: set[str]) -> str:
         return match[0] if coloured.intersection(match[1].split()) else match[2]
 
     text = _SCRIPT.sub(keep, text)
-    text = _CODE.sub(lambda match: match[1] + _TOKEN.sub(bare, match[2].replace("<span></span>", "", 1)) + match[3], text)
+    text = _CODE.sub(
+        lambda match: match[1] + _TOKEN.sub(bare, match[2].replace("<span></span>", "", 1)) + match[3], text
+    )
     return re.sub(r"\n[ \t]*\n(?:[ \t]*\n)+", "\n\n", text) if "<pre" not in text else _squeeze(text)
 
 
