@@ -1,4 +1,4 @@
-"""The source tree that Jupyter Book reads: the book's own files, executed notebooks, and the pages that the machine writes."""
+"""The source tree that Jupyter Book reads: the book's files, executed notebooks, and what the machine writes."""
 
 from __future__ import annotations
 

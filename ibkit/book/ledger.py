@@ -57,7 +57,7 @@ class LedgerEntry:
     ibkit: str | None = None
     commit: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
-    atlas: tuple[dict[str, str], ...] = ()
+    atlas: tuple[Any, ...] = ()  # as the notebook says it; checked where it is drawn
     claims: tuple[ClaimRecord, ...] = ()
 
     @property

@@ -1,7 +1,7 @@
 r"""Mathematics, typeset when the book is built: TeX becomes MathML, which browsers draw themselves.
 
-No script and no picture goes to the reader: a formula is text in the page, read aloud by screen readers, copied, printed,
-and there at once. The translator is Temml (``temml/temml.min.js``), run by an embedded JavaScript engine; the font's
+No script and no picture goes to the reader: a formula is text in the page, read aloud by screen readers, copied,
+printed, and there at once. The translator is Temml (``temml/temml.min.js``), run by an embedded JavaScript engine; the font's
 glyphs are in ``_assets/math``. What Temml cannot read is a warning, and so stops the build.
 """
 
@@ -47,7 +47,7 @@ class Typesetter:
         return self._typeset(tex, display=False)
 
     def display(self, tex: str) -> str:
-        """Typeset a formula on a line of its own; blank lines and `\\\\` part it into several."""
+        r"""Typeset a formula on a line of its own; blank lines and ``\\`` part it into several."""
         return self._typeset(_as_lines(tex), display=True)
 
     def page(self, text: str) -> str:

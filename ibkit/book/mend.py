@@ -13,7 +13,7 @@ _TOGGLE = re.compile(r'(<a class="[^"]*" href="[^"]*">\s*)([^<]*)(\s*</a><detail
 # Roles that were given up, and a list whose anchors are no items.
 _ENTRY_ROLE = re.compile(r' role="doc-biblioentry"')
 _LIST_ROLE = re.compile(r'<div role="list" class="citation-list">')
-# The sidebar's lists that are closed: every page would carry the names of all 181 chapters, which their parts' pages have.
+# The sidebar's lists that are closed: with them every page would carry the names of all 181 chapters.
 _CLOSED = re.compile(
     r"(<li class=\"toctree-l1)( has-children)?([^>]*>\s*<a[^>]*>[^<]*</a>)<details><summary.*?</details>", re.DOTALL
 )

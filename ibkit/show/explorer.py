@@ -7,8 +7,8 @@ widgets, and on the site from the ``text/html`` form, which needs no kernel, no 
 Between the script and a live kernel go four messages. The script says ``{"kind": "ready"}`` and is answered
 ``{"kind": "payload", "payload": ...}``; so the numbers stand in the notebook once, in the page's form, and not a second
 time in its widget state. For values between those of the grid the script asks ``{"kind": "compute", "id", "values"}``
-and is answered ``{"kind": "computed", "id", "frame", "texts", "lengths", "data", "words"}`` (``words``: the values as the
-author writes them) or
+and is answered ``{"kind": "computed", "id", "frame", "texts", "lengths", "data", "words"}``
+(``words``: the values as the author writes them) or
 ``{"kind": "failed", "id", "error"}``.
 """
 

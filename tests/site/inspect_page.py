@@ -136,7 +136,8 @@ def violations(tab: Any) -> list[str]:
     if not tab.evaluate("typeof window.axe === 'object'"):
         tab.evaluate(AXE.read_text(encoding="utf-8"))
     found = tab.evaluate(
-        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations'], preload: false})"
+        "rules => axe.run(document, "
+        "{runOnly: {type: 'tag', values: rules}, resultTypes: ['violations'], preload: false})"
         ".then(result => result.violations.map(v => [v.id, v.help, v.nodes.map(n => n.target.join(' ') + ' ' + "
         "(n.any[0]?.message || n.all[0]?.message || n.none[0]?.message || ''))]))",
         RULES,

@@ -66,9 +66,9 @@ def api_pages() -> list[ApiPage]:
         rows += [f":doc:`{module.__name__} <{page.name}>`", f"    {_summary(module)}", "", f"    {names}", ""]
     title = "The library"
     intro = (
-        "Every chapter imports one library, ``ibkit``. These pages are made from its docstrings; their examples are run by\n"
-        "the tests. Modules stand in the order in which one thinks of an experiment: data, model, loss, update rule, where\n"
-        "training should end up, what to measure."
+        "Every chapter imports one library, ``ibkit``. These pages are made from its docstrings; their examples are run\n"
+        "by the tests. Modules stand in the order in which one thinks of an experiment: data, model, loss,\n"
+        "update rule, where training should end up, what to measure."
     )
     return [ApiPage("index", "\n".join([title, "=" * len(title), "", intro, "", *rows])), *pages]
 

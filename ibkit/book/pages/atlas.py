@@ -95,9 +95,9 @@ def atlas_page(places: list[Place]) -> str:
     lines = [
         "# The atlas",
         "",
-        "Where does training end up? It depends on the model, on the loss, and on the update rule. Each cell below is one",
-        "result of the book; its sign says whether the claim that checks it held, and leads there. The table is drawn from",
-        "the chapters' own metadata and from what their last run measured.",
+        "Where does training end up? It depends on the model, on the loss, and on the update rule. Each cell below is",
+        "one result of the book; its sign says whether the claim that checks it held, and its words lead there. The",
+        "tables are drawn from the chapters' own metadata and from what their last run measured.",
     ]
     for model in dict.fromkeys(place.model for place in places):
         here = [place for place in places if place.model == model]
@@ -117,7 +117,8 @@ def _table(places: list[Place]) -> str:
         rows.append(f'<tr><th scope="row">{inline_math(rule)}</th>{cells}</tr>')
     return (
         f'<div class="ibkit-atlas" role="region" aria-label="{escape(places[0].model, quote=True)}">'
-        f'<table><thead><tr><th scope="col">Update rule</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<table><thead><tr><th scope="col">Update rule</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

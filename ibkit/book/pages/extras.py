@@ -79,8 +79,8 @@ def social_card() -> bytes:
 def missing_page(address: str) -> str:
     """Write the page that servers show for addresses that lead nowhere.
 
-    It is shown in place of pages at any depth, so it brings its style with it, and its links are mended by a few words of
-    script from the published site's path.
+    It is shown in place of pages at any depth, so it brings its style with it, and its links are mended by a few
+    words of script from the published site's path.
 
     Args:
         address: where the site is published, or an empty text.
@@ -91,12 +91,13 @@ def missing_page(address: str) -> str:
         'for(const a of document.querySelectorAll("a"))a.href=root+a.getAttribute("href")'
     )
     style = (
-        ":root{color-scheme:light dark}body{max-width:34rem;margin:15vh auto;padding:0 1.2rem;font:1.1rem/1.6 system-ui,"
-        "sans-serif}h1{font-size:2rem;line-height:1.2}li{margin:.4rem 0}"
+        ":root{color-scheme:light dark}body{max-width:34rem;margin:15vh auto;padding:0 1.2rem;"
+        "font:1.1rem/1.6 system-ui,sans-serif}h1{font-size:2rem;line-height:1.2}li{margin:.4rem 0}"
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Nothing here — {TITLE}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><link rel="icon" href="data:,">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="robots" content="noindex"><link rel="icon" href="data:,">'
         f"<style>{style}</style></head><body><main><h1>There is no page at this address</h1>"
         "<p>It may have moved, or the link that led here has a slip in it.</p><ul>"
         '<li><a href="index.html">The book from its beginning</a></li><li><a href="search.html">Search for a paper, an '
