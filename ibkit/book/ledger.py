@@ -57,6 +57,7 @@ class LedgerEntry:
     ibkit: str | None = None
     commit: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    atlas: tuple[Any, ...] = ()  # as the notebook says it; checked where it is drawn
     claims: tuple[ClaimRecord, ...] = ()
 
     @property
@@ -171,5 +172,6 @@ def _entry(paper: Paper, path: Path) -> LedgerEntry:
         ibkit=run.get("ibkit"),
         commit=run.get("commit"),
         versions=dict(sorted(run.get("versions", {}).items())),
+        atlas=tuple(about.get("atlas", ())),
         claims=tuple(read_claims(notebook)),
     )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ibkit.book.pages.atlas import atlas_problem
+
 Notebook = dict[str, Any]
 
 SECTIONS = [
@@ -100,6 +102,16 @@ def metadata_is_whole(notebook: Notebook) -> Iterator[str]:
     about = notebook["metadata"].get("ibkit", {})
     if missing := {"slug", "part", "concepts", "sentence", "seconds"} - set(about):
         yield f"metadata.ibkit lacks {sorted(missing)}"
+
+
+def atlas_is_whole(notebook: Notebook) -> Iterator[str]:
+    """What the chapter enters in the book's map: each result names a claim that the chapter makes."""
+    entries = notebook["metadata"].get("ibkit", {}).get("atlas", [])
+    made = calls(notebook, "claim")
+    claims = {call.args[0].value for call in made if call.args and isinstance(call.args[0], ast.Constant)}
+    for number, entry in enumerate(entries, start=1):
+        if problem := atlas_problem(entry, claims):
+            yield f"metadata.ibkit.atlas, entry {number}: {problem}"
 
 
 def has_claims(notebook: Notebook) -> Iterator[str]:
@@ -210,6 +222,7 @@ CHECKS = [
     sections_in_order,
     begins_as_agreed,
     metadata_is_whole,
+    atlas_is_whole,
     has_claims,
     has_figures,
     has_an_explorer,

@@ -12,7 +12,8 @@ import pytest
 from fixture_book import code, display, made_claim
 
 from ibkit.book import site
-from ibkit.book.site import SiteError, build_site, clean
+from ibkit.book.layout import clean
+from ibkit.book.site import SiteError, build_site
 
 CHAPTER = "margins/spectral-descent"
 
@@ -89,7 +90,7 @@ def test_stale_chapter_is_refused(copy: Path) -> None:
 def test_red_claim_is_refused_and_named(copy: Path) -> None:
     red = code("claim('false')", [display(made_claim("false", "It never fails", (0.5,)).bundle())])
     edit_both(copy, lambda notebook: notebook["cells"].append(red))
-    with pytest.raises(SiteError, match=f"{CHAPTER}: cell 11 .*the claim 'false' is red"):
+    with pytest.raises(SiteError, match=f"{CHAPTER}: cell 15 .*the claim 'false' is red"):
         build_site(copy)
 
 
@@ -101,10 +102,10 @@ def test_red_claim_is_refused_and_named(copy: Path) -> None:
             code("1/0", [{"output_type": "error", "ename": "ZeroDivisionError", "evalue": "x"}]),
             "ZeroDivisionError: x",
         ),
-        ({**code("x = 1"), "execution_count": None}, r"cell 11 \(Claims: x = 1\): was not executed"),
+        ({**code("x = 1"), "execution_count": None}, r"cell 15 \(Claims: x = 1\): was not executed"),
         (
             code("w", [display({"application/vnd.jupyter.widget-view+json": {}})]),
-            r"cell 11 \(Claims: w\) shows a widget without",
+            r"cell 15 \(Claims: w\) shows a widget without",
         ),
         (code("w", [display({"text/html": '<img src="https://example.org/x.png">'})]), "from another site"),
     ],
