@@ -1,4 +1,4 @@
-"""The live side: a chapter opened in JupyterLab itself, run, and its explorer asked for a value between those of the grid."""
+"""The live side: a chapter opened in JupyterLab itself, run, and its explorer asked for a value off the grid."""
 
 from __future__ import annotations
 
