@@ -28,12 +28,12 @@ from papermill.exceptions import PapermillExecutionError
 
 from ibkit.book.cache import seal
 from ibkit.book.clean import name_cells, with_outputs
+from ibkit.book.environment import kernel_environment
+from ibkit.book.kernels import provisioner_for
 from ibkit.book.notebook import Notebook, where
 from ibkit.book.processes import kill_group
 from ibkit.book.verdict import Verdict, judge
 
-#: One thread a kernel: sums are then taken in the same order whatever runs beside it, and `-j` is the only parallelism.
-_THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
 _REPORTED = ("torch", "numpy", "scipy", "scikit-learn", "cvxpy", "matplotlib")
 
 
@@ -117,6 +117,7 @@ def execute(
     *,
     timeout: float | None = None,
     scratch: str | None = None,
+    nursery: str | None = None,
     on_event: Callable[[str, int], None] = lambda event, value: None,
 ) -> Outcome:
     """Run one notebook in a fresh kernel, whatever happens in it.
@@ -126,6 +127,7 @@ def execute(
         run: provenance to keep in `metadata.ibkit.run`, to which times, memory and versions are added.
         timeout: seconds for the whole chapter; None for no limit.
         scratch: where the kernel's working folder is made; a temporary folder if not given.
+        nursery: the socket of an `ibkit.book.nursery` that forks the kernel; it is started cold if None.
         on_event: called with `("kernel", process id)` and `("cell", index)` as the run goes on.
 
     Returns:
@@ -145,6 +147,7 @@ def execute(
                 progress_bar=False,
                 watch=watch,
                 folder=folder,
+                nursery=nursery,
             )
         except PapermillExecutionError:
             pass  # the error output is in the notebook, where the gate finds it
@@ -180,22 +183,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def kernel_environment() -> dict[str, str]:
-    """Return the environment of a kernel: single-threaded, with a fixed hash seed, free of the debugger's warning."""
-    threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
-    return {**os.environ, **threads, "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-
-
 class _Client(PapermillNotebookClient):
     """papermill's client, which tells the watch what it does."""
 
-    def __init__(self, nb_man: Any, watch: Watch, folder: str, **options: Any) -> None:
+    def __init__(self, nb_man: Any, watch: Watch, folder: str, nursery: str | None, **options: Any) -> None:
         super().__init__(nb_man, **options)
         self._watch = watch
         self._folder = folder
+        self._nursery = nursery
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
+        manager.client_class = "ibkit.book.kernels.ReadyClient"
+        manager.provisioner = provisioner_for(manager, self._nursery)
         if os.name == "posix":
             # Sockets in a folder of our own: TCP ports are picked by each process alone, and two can pick the same.
             manager.transport = "ipc"
@@ -239,6 +239,7 @@ class _Engine(NBClientEngine):
             nb_man,
             watch,
             options["folder"],
+            options["nursery"],
             kernel_name=kernel_name,
             log=papermill.log.logger,
             timeout=None,
