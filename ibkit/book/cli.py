@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -25,6 +26,15 @@ _timeout = click.option(
     metavar="SECONDS",
     help="Time for a whole chapter; 300 for the quick profile and no limit otherwise, if not given.",
 )
+_memory = click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MB",
+    help="Memory for a chapter; 4096 for the quick profile and no limit otherwise, if not given.",
+)
+_cold = click.option(
+    "--cold", is_flag=True, help="Start each kernel from nothing, without the process that forks them."
+)
 _force = click.option("--force", is_flag=True, help="Run chapters that are unchanged too.")
 
 
@@ -41,6 +51,8 @@ def cli() -> None:
 @_jobs
 @click.option("--out", metavar="DIR", help="Output folder, or an fsspec address such as s3://bucket/runs.")
 @_timeout
+@_memory
+@_cold
 @_force
 @_root
 def run_command(
@@ -50,6 +62,8 @@ def run_command(
     jobs: int | None,
     out: str | None,
     timeout: float | None,
+    memory: float | None,
+    cold: bool,
     force: bool,
     root: str | None,
 ) -> int:
@@ -63,10 +77,20 @@ def run_command(
 
     def run(listener: Any) -> Any:
         return run_chapters(
-            chapters, tree=tree, parameters=given, jobs=jobs, out=out, timeout=timeout, force=force, listener=listener
+            chapters,
+            tree=tree,
+            parameters=given,
+            jobs=jobs,
+            out=out,
+            timeout=timeout,
+            memory_mb=memory,
+            warm=not cold,
+            force=force,
+            listener=listener,
         )
 
-    report = _run(run, chapters)
+    with _alone(tree, exclusive=False):
+        report = _run(run, chapters)
     for folder in sorted({r.address[: -len(r.chapter.file) - 1] for r in report.results if r.status != "failed"}):
         from ibkit.book.console import shown
 
@@ -77,9 +101,13 @@ def run_command(
 @cli.command("build")
 @_jobs
 @_timeout
+@_memory
+@_cold
 @_force
 @_root
-def build_command(jobs: int | None, timeout: float | None, force: bool, root: str | None) -> int:
+def build_command(
+    jobs: int | None, timeout: float | None, memory: float | None, cold: bool, force: bool, root: str | None
+) -> int:
     """Run the chapters that changed, then build the site from those that pass; no site while one fails."""
     from ibkit.book.run import run_chapters
     from ibkit.book.tree import need_tree
@@ -88,20 +116,30 @@ def build_command(jobs: int | None, timeout: float | None, force: bool, root: st
     chapters = tree.chapters()
 
     def run(listener: Any) -> Any:
-        return run_chapters(chapters, tree=tree, jobs=jobs, timeout=timeout, force=force, listener=listener)
+        return run_chapters(
+            chapters,
+            tree=tree,
+            jobs=jobs,
+            timeout=timeout,
+            memory_mb=memory,
+            warm=not cold,
+            force=force,
+            listener=listener,
+        )
 
-    report = _run(run, chapters)
-    if not report.ok:
-        return _verdict(report, "; the site is not built")
-    tree.prune_executed()
-    from ibkit.book.site import build_site
+    with _alone(tree, exclusive=True):
+        report = _run(run, chapters)
+        if not report.ok:
+            return _verdict(report, "; the site is not built")
+        tree.prune_executed()
+        from ibkit.book.site import build_site
 
-    click.echo("Building the site")
-    try:
-        site = build_site(tree.root)
-    except (RuntimeError, OSError) as error:
-        _complain(f"the site is not built: {error}")
-        return 1
+        click.echo("Building the site")
+        try:
+            site = build_site(tree.root)
+        except (RuntimeError, OSError) as error:
+            _complain(f"the site is not built: {error}")
+            return 1
     click.echo(f"The site is in {site}")
     return 0
 
@@ -170,6 +208,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _alone(tree: Any, exclusive: bool) -> AbstractContextManager[None]:
+    """Hold the book, if there is one, while working in it."""
+    from ibkit.book.lock import hold
+
+    return nullcontext() if tree is None else hold(tree.root, exclusive)
 
 
 def _parameters(pairs: Sequence[tuple[str, str]], profile: str | None) -> dict[str, str]:

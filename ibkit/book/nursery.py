@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 from ibkit.book.environment import nursery_environment
 
-#: Packages that may be imported ahead: those that chapters use, none of which does anything but define things when imported.
+#: Packages that may be imported ahead: chapters use them, and importing one does no more than define things.
 _SAFE = frozenset({"cvxpy", "ibkit", "matplotlib", "numpy", "scipy", "sklearn", "torch"})
 #: What those import only at first use, which every kernel would otherwise do.
 _LATER = {"matplotlib": ["matplotlib.backends.backend_agg"], "cvxpy": ["clarabel", "highspy"]}
@@ -200,10 +200,10 @@ class Nursery:
 
 
 def imported_modules(notebook: dict[str, Any]) -> set[str]:
-    """Return the modules that a notebook's code names in import statements.
+    r"""Return the modules that a notebook's code names in import statements.
 
     Example:
-        >>> cell = {"cell_type": "code", "source": "%matplotlib inline\\nimport torch\\nfrom ibkit.claims import claim"}
+        >>> cell = {"cell_type": "code", "source": "%matplotlib inline\nimport torch\nfrom ibkit.claims import claim"}
         >>> sorted(imported_modules({"cells": [cell]}))
         ['ibkit.claims', 'torch']
     """

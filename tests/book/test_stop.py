@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ibkit.book.cache import read_sealed
-from ibkit.book.pool import worker_environment
+from ibkit.book.environment import worker_environment
 
 from .conftest import make_book, notebook
 
