@@ -23,6 +23,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -53,6 +54,7 @@ class Outcome:
         peak_mb: the kernel's highest resident memory, in MB; None when it was never seen.
         whole: whether every cell ran to its end.
         measured: the claims and the recorded numbers, as the notebook emitted them.
+        run: the provenance that the notebook carries, less the seal.
     """
 
     text: str
@@ -63,6 +65,7 @@ class Outcome:
     peak_mb: float | None
     whole: bool
     measured: dict[str, list[dict[str, Any]]]
+    run: dict[str, Any]
 
 
 def execute(
@@ -121,7 +124,7 @@ def execute(
     elif memory_mb and not verdict.whole and _OUT_OF_MEMORY.search(verdict.problems[0]):
         verdict.problems[0] += f" (a run may use {memory_mb:g} MB)"
     peak = round(watch.peak / 1e6, 1) if watch.peak else None
-    executed["metadata"].setdefault("ibkit", {})["run"] = {
+    provenance = {
         **(run or {}),
         "seconds": round(watch.seconds, 3),
         "kernel_seconds": round(kernel_seconds, 3),
@@ -129,10 +132,13 @@ def execute(
         "host": dict(host_kind()),
         "versions": dict(versions()),
     }
+    executed["metadata"].setdefault("ibkit", {})["run"] = dict(provenance)
     claims = {state: verdict.count(state) for state in ("held", "open", "red")}
     measured = {"claims": verdict.claims, "records": verdict.records}
     text = seal(executed)
-    return Outcome(text, verdict.problems, claims, watch.seconds, kernel_seconds, peak, verdict.whole, measured)
+    return Outcome(
+        text, verdict.problems, claims, watch.seconds, kernel_seconds, peak, verdict.whole, measured, provenance
+    )
 
 
 @cache
@@ -195,6 +201,17 @@ class _Client(PapermillNotebookClient):
             watch.seconds += time.monotonic() - begun
             if cell.cell_type == "code":
                 watch.on_event("cell", cell_index)
+
+    async def _async_cleanup_kernel(self) -> None:
+        # Jupyter ends kernels too, but looks only every tenth of a second whether they are gone.
+        provisioner = self.km.provisioner if self.km is not None else None
+        if provisioner is not None and provisioner.has_process:
+            with suppress(OSError):
+                await provisioner.kill()
+            await provisioner.wait()
+        await super()._async_cleanup_kernel()
+
+    _cleanup_kernel = run_sync(_async_cleanup_kernel)
 
     def papermill_execute_cells(self) -> None:
         try:

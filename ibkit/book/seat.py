@@ -35,7 +35,7 @@ class Seat:
         self._worker: subprocess.Popen[str] | None = None
         self._kernel: int | None = None
         self._started: list[subprocess.Popen[str]] = []
-        self._left = False
+        self.left = False
         self._lock = threading.Lock()
 
     def ask(self, job: dict[str, Any], on_event: Callable[[str, Any], None] = lambda event, value: None) -> Any:
@@ -55,7 +55,7 @@ class Seat:
 
     def leave(self) -> None:
         """End the worker and its kernel at once, and start none any more."""
-        self._left = True
+        self.left = True
         self._stop()
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class Seat:
 
     def _start(self) -> subprocess.Popen[str]:
         with self._lock:
-            if self._left:
+            if self.left:
                 raise RuntimeError("the run is being stopped")
             if self._worker is None or self._worker.poll() is not None:
                 with self.log.open("ab") as log:
