@@ -27,6 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP) install --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) install --quiet --requirement requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c "import matplotlib.font_manager"  # builds the font cache once, before a chapter would
 	@touch $@
 
 book: $(READY)

@@ -11,6 +11,13 @@ from torch import Tensor
 def require(condition: bool, message: str) -> None:
     """Raise ``ValueError(message)`` unless `condition` holds.
 
+    Args:
+        condition: what must be true.
+        message: what came and what was expected.
+
+    Raises:
+        ValueError: if it is not.
+
     Example:
         >>> require(1 < 0, "steps must be at least 1, got 0")
         Traceback (most recent call last):
@@ -23,6 +30,10 @@ def require(condition: bool, message: str) -> None:
 
 def finite(name: str, values: Tensor) -> Tensor:
     """Return `values` if none of them is NaN or infinite.
+
+    Args:
+        name: the argument's name, for the error line.
+        values: any tensor.
 
     Raises:
         ValueError: if an entry is not finite; the line counts such entries.
@@ -42,6 +53,11 @@ def shape(name: str, values: Tensor, expected: tuple[int | str, ...]) -> Tensor:
     """Return `values` if its trailing dimensions match `expected`; strings stand for any size.
 
     Leading (run) dimensions are free.
+
+    Args:
+        name: the argument's name, for the error line.
+        values: any tensor.
+        expected: sizes; a string stands for any size and names it.
 
     Raises:
         ValueError: if there are too few dimensions or a size differs.
@@ -63,6 +79,11 @@ def shape(name: str, values: Tensor, expected: tuple[int | str, ...]) -> Tensor:
 
 def labels_in_range(name: str, labels: Tensor, classes: int) -> Tensor:
     """Return integer `labels` if all lie in ``0 .. classes - 1``.
+
+    Args:
+        name: the argument's name, for the error line.
+        labels: class numbers.
+        classes: how many classes there are.
 
     Raises:
         ValueError: if a label is out of range, or the labels are not integers.
@@ -86,6 +107,11 @@ def labels_in_range(name: str, labels: Tensor, classes: int) -> Tensor:
 
 def one_of(name: str, value: str, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`.
+
+    Args:
+        name: the argument's name, for the error line.
+        value: what came.
+        choices: what may come.
 
     Raises:
         ValueError: otherwise; the line lists the choices.

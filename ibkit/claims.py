@@ -292,6 +292,12 @@ def claims_table() -> ClaimsTable:
 
     Raises:
         ValueError: if no claim was made.
+
+    Example:
+        >>> made = claim("one", "One is one", measured=1.0, at_least=1.0, source="here", kind="theorem")
+        ✓ held  one: 1, required ≥ 1
+        >>> "One is one" in claims_table()._repr_html_()
+        True
     """
     require(bool(_made), "claims_table needs at least one claim, got none: call claim(...) first")
     return ClaimsTable(tuple(_made.values()))

@@ -57,6 +57,11 @@ class Gradient(NamedTuple):
 def expand_runs(per_run: Tensor, like: Tensor, run_ndim: int) -> Tensor:
     """Reshape one number a run, shape ``(*runs)``, so that it broadcasts against ``(*runs, ...)``.
 
+    Args:
+        per_run: one number a run.
+        like: the tensor to broadcast against.
+        run_ndim: how many run dimensions there are.
+
     Example:
         >>> expand_runs(torch.ones(4), torch.zeros(4, 2, 3), 1).shape
         torch.Size([4, 1, 1])

@@ -1,6 +1,19 @@
-"""What models are trained on: generators with known ground truth."""
+"""What models are trained on: generators with known ground truth, and real sets that need no download."""
 
+from ibkit.data.bundled import digits
+from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
+from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 
-__all__ = ["clustered_classes", "run_generators"]
+__all__ = [
+    "NextTokenData",
+    "clustered_classes",
+    "digits",
+    "draw_by_class",
+    "group_sizes",
+    "run_generators",
+    "sparse_next_tokens",
+    "step_counts",
+    "toy_next_tokens",
+]

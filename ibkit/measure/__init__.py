@@ -1,7 +1,19 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
+from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.margins import logit_margin, multiclass_margin
 from ibkit.measure.slopes import log_log_slope
 
-__all__ = ["alignment", "gram_distance", "log_log_slope", "logit_margin", "multiclass_margin"]
+__all__ = [
+    "TwoGroups",
+    "alignment",
+    "class_means",
+    "cosines",
+    "gram_distance",
+    "log_log_slope",
+    "logit_margin",
+    "multiclass_margin",
+    "two_group_geometry",
+    "within_class_variability",
+]

@@ -14,6 +14,10 @@ def alignment(
 ) -> Float[Tensor, "*broadcast"]:
     r"""Return the cosine :math:`\langle A,B\rangle/(\|A\|_F\|B\|_F)`, one a run; zero where either is zero.
 
+    Args:
+        A: a matrix a run.
+        B: a matrix a run; leading dimensions broadcast.
+
     Raises:
         ValueError: if the matrices differ in shape.
 
@@ -32,8 +36,12 @@ def gram_distance(
 ) -> Float[Tensor, "*broadcast"]:
     r"""Return :math:`\bigl\|G/\|G\|_F-G_0/\|G_0\|_F\bigr\|_F`: the distance of two shapes, blind to scale.
 
-    Zero for equal shapes, :math:`\sqrt2` for orthogonal ones, 2 at most (Thrampoulidis et al. 2022, section 5, with the
-    names SELI and ETF distances).
+    Zero for equal shapes, :math:`\sqrt2` for orthogonal ones, 2 at most (the distance by which
+    Thrampoulidis et al. 2022 compare Gram matrices with SELI and the ETF).
+
+    Args:
+        G: a matrix a run.
+        reference: a matrix a run; leading dimensions broadcast.
 
     Raises:
         ValueError: if the matrices differ in shape, or one is zero.

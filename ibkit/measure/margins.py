@@ -49,6 +49,10 @@ def multiclass_margin(
 def logit_margin(logits: Float[Tensor, "*runs samples classes"], y: Int[Tensor, " samples"]) -> Float[Tensor, "*runs"]:
     r"""Return the smallest margin of any model, :math:`\min_i\,(z_{iy_i}-\max_{c\ne y_i}z_{ic})`, one a run.
 
+    Args:
+        logits: :math:`z`.
+        y: labels, shared by the runs.
+
     Raises:
         ValueError: labels out of range, fewer than two classes, or shapes that do not fit.
 

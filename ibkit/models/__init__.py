@@ -1,5 +1,15 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
+from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
 
-__all__ = ["two_layer_logits", "two_layer_start"]
+__all__ = [
+    "mlp_embeddings",
+    "mlp_start",
+    "two_layer_logits",
+    "two_layer_start",
+    "unconstrained_embeddings",
+    "unconstrained_logits",
+    "unconstrained_start",
+]

@@ -46,6 +46,10 @@ def two_layer_logits(
 ) -> Float[Tensor, "*runs samples classes"]:
     r"""Return the logits :math:`W_2\max(W_1x, 0)`, positively homogeneous of degree two in the weights.
 
+    Args:
+        params: ``inner`` and ``outer``, as `two_layer_start` gives them.
+        X: inputs, one set a run or one for all.
+
     Raises:
         ValueError: if the layers or the inputs do not fit together.
 

@@ -79,6 +79,10 @@ def stateless(name: str, transform: Callable[[Gradient, Params], Gradient]) -> R
 def apply_update(params: Params, update: Gradient) -> Params:
     """Return new parameters: the old ones plus the update times its scale.
 
+    Args:
+        params: by name, each ``(*runs, ...)``; not changed.
+        update: what to add, by the same names.
+
     Example:
         >>> apply_update({"w": torch.ones(2)}, Gradient({"w": -torch.ones(2)}, torch.tensor(0.0)))["w"]
         tensor([0., 0.])

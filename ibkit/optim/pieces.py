@@ -10,6 +10,7 @@ from torch import Tensor
 from ibkit.checks import require
 from ibkit.norms import MatrixNorm, as_norm
 from ibkit.optim.chain import Rule, State, stateless, zero_scale
+from ibkit.optim.steps import Step
 from ibkit.scaled import Gradient, Params, expand_runs
 
 MUON_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -123,20 +124,34 @@ def newton_schulz(steps: int = 5, coefficients: tuple[float, float, float] = MUO
     return stateless(f"newton_schulz({steps})", lambda gradient, params: _on_matrices(gradient, polynomial))
 
 
-def normalize() -> Rule:
-    """Return division by the Euclidean norm over *all* tensors of a run together.
+def normalize(power: Step = 1.0) -> Rule:
+    r"""Return division by the Euclidean norm over *all* tensors of a run together: :math:`G/\|G\|^a`.
+
+    Args:
+        power: :math:`a`, a number in [0, 1] or one a run: 1 forgets the gradient's size, 0 keeps it. One batch can so
+            hold plain and normalised descents side by side.
+
+    Raises:
+        ValueError: if `power` is outside [0, 1], or its shape is not that of the runs.
 
     Example:
         >>> g = Gradient({"a": torch.tensor([3.0]), "b": torch.tensor([4.0])}, torch.tensor(-900.0))
         >>> normalize().update(g, (), {})[0].tensors
         {'a': tensor([0.6000]), 'b': tensor([0.8000])}
     """
+    low, high = float(torch.as_tensor(power).min()), float(torch.as_tensor(power).max())
+    require(low >= 0 and high <= 1, f"power must lie in [0, 1], got {power}")
 
     def transform(gradient: Gradient, params: Params) -> Gradient:
         size = _joint_norm(gradient)
-        inverse = torch.where(size > 0, 1 / torch.where(size > 0, size, 1.0), 0.0)
+        if isinstance(power, Tensor) and power.ndim:
+            require(
+                power.shape == size.shape, f"power must be a number or {tuple(size.shape)}, got {tuple(power.shape)}"
+            )
+        inverse = torch.where(size > 0, torch.where(size > 0, size, 1.0) ** -power, 0.0)
         ndim = gradient.log_scale.ndim
-        return zero_scale(gradient, {k: expand_runs(inverse, v, ndim) * v for k, v in gradient.tensors.items()})
+        tensors = {k: expand_runs(inverse, v, ndim) * v for k, v in gradient.tensors.items()}
+        return Gradient(tensors, (1 - power) * gradient.log_scale)
 
     return stateless("normalize", transform)
 

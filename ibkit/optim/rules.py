@@ -30,6 +30,12 @@ def gradient_descent(eta: Step | Schedule, beta: float | Tensor = 0.0) -> Rule:
 def normalized_gradient_descent(eta: Step | Schedule) -> Rule:
     r"""Return normalised gradient descent: steps of Euclidean length :math:`\eta` over all tensors together.
 
+    Args:
+        eta: step size, in units of Euclidean length per step.
+
+    Raises:
+        ValueError: bad `eta`.
+
     Example:
         >>> normalized_gradient_descent(0.1).name
         'NGD'
@@ -63,6 +69,13 @@ def steepest_descent(norm: str | MatrixNorm, eta: Step | Schedule, beta: float |
 def sign_descent(eta: Step | Schedule, beta: float | Tensor = 0.0) -> Rule:
     """Return sign descent, the steepest descent of the entrywise maximum norm; with momentum it is signum.
 
+    Args:
+        eta: step size: what every entry moves by.
+        beta: momentum of the moving average.
+
+    Raises:
+        ValueError: bad `eta` or `beta`.
+
     Example:
         >>> sign_descent(0.1).name
         'sign descent'
@@ -72,6 +85,12 @@ def sign_descent(eta: Step | Schedule, beta: float | Tensor = 0.0) -> Rule:
 
 def spectral_descent(eta: Step | Schedule) -> Rule:
     """Return spectral descent: the polar factor of the gradient, exact by SVD.
+
+    Args:
+        eta: step size, in units of spectral norm per step.
+
+    Raises:
+        ValueError: bad `eta`.
 
     Example:
         >>> spectral_descent(0.1).name
@@ -101,6 +120,14 @@ def muon(eta: Step | Schedule, beta: float | Tensor = 0.9, decay: float = 0.0) -
 
 def muon_newton_schulz(eta: Step | Schedule, beta: float | Tensor = 0.9, steps: int = 5) -> Rule:
     """Return Muon as it is run in practice: five quintic Newton-Schulz iterations in place of the polar factor.
+
+    Args:
+        eta: step size.
+        beta: momentum of the moving average.
+        steps: Newton-Schulz iterations.
+
+    Raises:
+        ValueError: bad `eta`, `beta` or `steps`.
 
     Example:
         >>> muon_newton_schulz(0.02).name

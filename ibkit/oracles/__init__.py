@@ -1,6 +1,55 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
 from ibkit.oracles.certificate import OracleError
+from ibkit.oracles.collapse_geometry import (
+    SeliGeometry,
+    sel_matrix,
+    seli_geometry,
+    simplex_etf_gram,
+    step_seli_geometry,
+)
 from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
+from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
+from ibkit.oracles.next_token import (
+    DataSubspace,
+    FinitePart,
+    NextTokenConstraints,
+    data_subspace,
+    finite_part,
+    is_compatible,
+    next_token_constraints,
+)
+from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
+from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
+from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
-__all__ = ["MaxMargin", "OracleError", "margin_rows", "max_margin"]
+__all__ = [
+    "DataSubspace",
+    "FinitePart",
+    "MaxMargin",
+    "MinimumNormLogits",
+    "NextTokenConstraints",
+    "NextTokenSVM",
+    "OracleError",
+    "RidgePath",
+    "SeliGeometry",
+    "UnconstrainedRidgePath",
+    "data_subspace",
+    "finite_part",
+    "is_compatible",
+    "is_separable",
+    "margin_rows",
+    "max_margin",
+    "minimum_norm_logits",
+    "next_token_constraints",
+    "next_token_margin",
+    "next_token_ridge_path",
+    "next_token_svm",
+    "ridge_path",
+    "sel_matrix",
+    "seli_geometry",
+    "seli_ridge_slope",
+    "simplex_etf_gram",
+    "step_seli_geometry",
+    "unconstrained_ridge_path",
+]

@@ -353,6 +353,10 @@ def small_multiples(
 def panel_labels(axes: Iterable[Axes], labels: Iterable[str] = string.ascii_lowercase) -> None:
     """Write a bold letter beside the top left corner of each panel.
 
+    Args:
+        axes: the panels.
+        labels: their letters, in order.
+
     Example:
         >>> _, axes = plt.subplots(1, 2)
         >>> panel_labels(axes)

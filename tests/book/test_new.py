@@ -41,7 +41,7 @@ def test_new_chapter(book: Tree, call) -> None:
     assert nb["metadata"]["ibkit"]["part"] == "margins"
     title = nb["cells"][0]["source"]
     assert title.startswith("# Margins of ")
-    assert "{cite}`spectral-descent`" in title
+    assert "{cite:t}`spectral-descent`" in title
     assert list(read_parameters(nb))[:3] == ["seed", "profile", "device"]
     headings = [line for c in nb["cells"] for line in c["source"].splitlines() if line.startswith("## ")]
     assert [heading.removeprefix("## ") for heading in headings] == [

@@ -141,3 +141,14 @@ def test_two_claims_are_too_few(sound):
         set_source(cell, "pass")
     set_source(kept[0], 'claim("a", "b", measured=1, at_least=0, source="s", kind="theorem", contrast=-1)')
     assert any("at least three claims" in problem for problem in contract.has_claims(sound))
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+def test_a_chapter_fresh_from_the_template_keeps_the_contract(check):
+    from ibkit.book.catalogue import load_catalogue
+    from ibkit.book.template import chapter_notebook
+
+    fresh = chapter_notebook(load_catalogue(ROOT)["mirror-descent"])
+    assert fresh["metadata"]["ibkit"]["slug"] == "mirror-descent"
+    assert "{{" not in json.dumps(fresh["metadata"])
+    assert list(check(fresh)) == []
