@@ -95,6 +95,23 @@ def read_sealed(text: str | None) -> dict[str, Any] | None:
     return run if whole else None
 
 
+def seal_json(value: Any) -> str:
+    """Write a JSON value as text with its keyed hash beside it."""
+    body = json.dumps(value, sort_keys=True)
+    return json.dumps({"digest": keyed_hash(body), "content": value}, sort_keys=True) + "\n"
+
+
+def unseal_json(text: str | None) -> Any:
+    """Return the value in a text from `seal_json`; None when it is missing, damaged, or was sealed elsewhere."""
+    try:
+        stored = json.loads(text or "")
+        content = stored["content"]
+        whole = keyed_hash(json.dumps(content, sort_keys=True)) == stored["digest"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return content if whole else None
+
+
 def _with_digest(text: str, old: str, new: str) -> str:
     # Keys are sorted, so metadata follows the cells: the last occurrence is the seal's own.
     head, mark, tail = text.rpartition(f'"digest": "{old}"')

@@ -47,6 +47,8 @@ class Cluster:
 
     def workers(self) -> int:
         """Return how many runs can go on at once, as of a second ago."""
+        if self.crew is not None:
+            return self.crew.count
         if time.monotonic() - self._workers[0] > 1.0:
             count = self._workers[1]
             with suppress(Exception):
@@ -172,6 +174,7 @@ class Crew:
 
     def __init__(self, address: str, count: int, scratch: Path) -> None:
         self.address, self.scratch = address, scratch
+        self.count = count
         self._deaths = 0
         self._log = scratch / "workers.log"
         self._processes = [self._start() for _ in range(count)]
@@ -188,7 +191,9 @@ class Crew:
                 if self._deaths > 10 + 2 * len(self._processes):
                     words = self._log.read_text(errors="replace").strip().splitlines()
                     raise SweepError(f"workers keep dying; the last said: {words[-1] if words else 'nothing'}")
-                say(f"a worker died ({f'signal {-code}' if code < 0 else f'exit code {code}'}); another takes its place")
+                say(
+                    f"a worker died ({f'signal {-code}' if code < 0 else f'exit code {code}'}); another takes its place"
+                )
                 self._processes[place] = self._start()
 
     def close(self) -> None:
@@ -208,8 +213,8 @@ class Crew:
         psutil.wait_procs(family, timeout=5)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        options = "--nworkers 1 --nthreads 1 --no-nanny --memory-limit 0 --death-timeout 60".split()
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address, *options]
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address]
+        command += ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--death-timeout", "60"]
         command += ["--host", LOOPBACK, "--dashboard-address", f"{LOOPBACK}:0"]
         with self._log.open("ab") as log:
             return subprocess.Popen(
@@ -260,9 +265,7 @@ def local_cluster(count: int, scratch: Path, patience: float) -> Iterator[Cluste
     from distributed import LocalCluster
 
     # In a thread of this process: it goes when this process goes, and its workers go when they lose it.
-    scheduler = LocalCluster(
-        n_workers=0, processes=True, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0"
-    )
+    scheduler = LocalCluster(n_workers=0, processes=True, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0")
     crew = cluster = None
     try:
         crew = Crew(scheduler.scheduler_address, count, scratch)

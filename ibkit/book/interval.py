@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.stats import beta
-
 
 def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact (Clopper-Pearson) interval for a probability of which some trials succeeded.
@@ -31,6 +29,8 @@ def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> 
         raise ValueError(f"successes must lie between 0 and trials, trials be at least 1, got {successes} of {trials}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    from scipy.stats import beta  # half a second, which only a verification spends
+
     tail = (1 - confidence) / 2
     low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
     high = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))

@@ -201,7 +201,7 @@ def _row(entry: LedgerEntry) -> str:
     made += [f"ibkit {entry.ibkit}"] if entry.ibkit else []
     made += [f"commit {entry.commit}"] if entry.commit else []
     made += [f"{name} {version}" for name, version in entry.versions.items()]
-    claims = "".join(_claim(claim) for claim in entry.claims)
+    claims = "".join(_claim(claim, entry.verified) for claim in entry.claims)
     return (
         f'<li id="{entry.slug}"><details><summary>{badge(entry)} {head}</summary>'
         f'<p><a href="{_page(entry)}">Read the chapter</a> <span>{escape(", ".join(made))}</span></p>'
@@ -209,15 +209,35 @@ def _row(entry: LedgerEntry) -> str:
     )
 
 
-def _claim(claim: ClaimRecord) -> str:
+def _claim(claim: ClaimRecord, verified: dict[str, Any] | None = None) -> str:
     facts = [("bound", claim.bound), ("measured", measured_text(claim.measured))]
     if claim.contrast:
         facts.append((claim.contrast.get("label") or "contrast", measured_text(claim.contrast)))
+    if verified and claim.seeds:
+        facts.append((f"over {verified['seeds']} seeds", seeds_text(claim.seeds, verified["confidence"])))
     facts.append((claim.kind, claim.source or ""))
     if claim.open_because:
         facts.append(("open because", claim.open_because))
     rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{inline(value)}</dd></div>" for name, value in facts)
     return f"<li>{_state(claim.state, claim.state)} {inline(claim.statement)}<dl>{rows}</dl></li>"
+
+
+def seeds_text(shares: dict[str, Any], confidence: float) -> str:
+    """Say at how many seeds a claim held, and how sure its share is.
+
+    Example:
+        >>> seeds_text({"held": 19, "red": 1, "open": 0, "low": 0.7513, "high": 0.9987}, 0.95)
+        'held at 19 of 20; 95 % interval of the share: 0.751 to 0.999'
+        >>> seeds_text({"held": 0, "red": 0, "open": 20, "low": None, "high": None}, 0.95)
+        'open at all 20'
+    """
+    decided = shares["held"] + shares["red"]
+    if not decided:
+        return f"open at all {shares['open']}"
+    still_open = f", open at {shares['open']} more" if shares["open"] else ""
+    low, high = shares["low"], shares["high"]
+    interval = f"{100 * confidence:g} % interval of the share: {low:.3g} to {high:.3g}"
+    return f"held at {shares['held']} of {decided}{still_open}; {interval}"
 
 
 def measured_text(measured: dict[str, Any]) -> str:

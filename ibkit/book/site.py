@@ -27,7 +27,7 @@ from ibkit.book.notebook import read_notebook
 from ibkit.book.pages import Repository, chapter_header, landing_chapters, ledger_page, part_list
 from ibkit.book.sphinx_ext import HEADERS
 from ibkit.book.toc import TOC, existing_chapters, read_toc
-from ibkit.book.verdict import CLAIM_MIME
+from ibkit.book.verdict import CLAIM_MIME, RECORD_MIME
 
 CONFIG = "_config.yml"
 ASSETS = "_assets"
@@ -116,6 +116,7 @@ def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
     for folder in ("book", "show"):
         inputs += [(str(path.relative_to(package)), path) for path in _files(package / folder, "*")]
     inputs += [(f"executed/{chapter}", executed / f"{chapter}.ipynb") for chapter in chapters]
+    inputs += [(f"verified/{chapter}", root / "_build" / "verified" / f"{chapter}.json") for chapter in chapters]
     digest = hashlib.sha256()
     for tool in ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb"):
         digest.update(f"{tool} {version(tool)}\n".encode())
@@ -180,8 +181,10 @@ def clean(notebook: dict[str, Any]) -> dict[str, Any]:
         for name in ("papermill", "execution"):
             cell["metadata"].pop(name, None)
         for output in cell.get("outputs", []):
-            for mime in (WIDGET_MIME, CLAIM_MIME):
+            for mime in (WIDGET_MIME, CLAIM_MIME, RECORD_MIME):
                 output.get("data", {}).pop(mime, None)
+    for name in ("digest", "kernel_seconds", "peak_mb"):  # differ from run to run, and no page shows them
+        result["metadata"].get("ibkit", {}).get("run", {}).pop(name, None)
     return result
 
 

@@ -21,6 +21,9 @@ class Folder(Protocol):
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
 
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a file's bytes, None when it is not there."""
+
     def write(self, name: str, content: str | bytes) -> str:
         """Write a file whole or not at all, and return its address."""
 
@@ -80,9 +83,13 @@ class LocalFolder:
 
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
+        return _text(self.read_bytes(name))
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a file's bytes, None when it is not there."""
         try:
-            return (self.path / name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            return (self.path / name).read_bytes()
+        except OSError:
             return None
 
     def write(self, name: str, content: str | bytes) -> str:
@@ -148,9 +155,13 @@ class RemoteFolder:
 
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
+        return _text(self.read_bytes(name))
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a file's bytes, None when it is not there."""
         try:
-            return self.fs.cat_file(self._at(name)).decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+            return self.fs.cat_file(self._at(name))
+        except OSError:
             return None
 
     def write(self, name: str, content: str | bytes) -> str:
@@ -183,6 +194,13 @@ class RemoteFolder:
 
     def _at(self, name: str) -> str:
         return f"{self.base.rstrip('/')}/{name}"
+
+
+def _text(content: bytes | None) -> str | None:
+    try:
+        return None if content is None else content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _bytes(content: str | bytes) -> bytes:

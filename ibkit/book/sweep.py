@@ -7,7 +7,6 @@ worker or scheduler costs no more than the runs that were under way.
 
 from __future__ import annotations
 
-import json
 import queue
 import tempfile
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import ibkit
-from ibkit.book.cache import run_key
+from ibkit.book.cache import run_key, seal_json, unseal_json
 from ibkit.book.cluster import Cluster, SweepError, local_cluster, remote_cluster
 from ibkit.book.errors import InputError
 from ibkit.book.notebook import Notebook, read_notebook
@@ -31,7 +30,6 @@ from ibkit.book.run import commit_of
 from ibkit.book.settings import Setting, expand
 from ibkit.book.store import Folder, open_folder
 from ibkit.book.tree import Chapter, Tree
-from ibkit.book.trust import keyed_hash
 
 __all__ = ["Result", "SweepError", "SweepListener", "SweepPlan", "SweepReport", "plan_sweep", "run_sweep"]
 
@@ -185,9 +183,7 @@ def run_sweep(
         commit = commit_of(plan.chapter.path.parent)
         with stoppable(report), tempfile.TemporaryDirectory(prefix="ibkit-", ignore_cleanup_errors=True) as scratch:
             count = min(workers or available_cores(), len(missing))
-            opened = (
-                remote_cluster(scheduler, patience) if scheduler else local_cluster(count, Path(scratch), patience)
-            )
+            opened = remote_cluster(scheduler, patience) if scheduler else local_cluster(count, Path(scratch), patience)
             with opened as cluster:
                 run = _Run(plan, cluster, report, listener, (timeout, memory_mb), warm, notebooks, commit)
                 run.all(missing)
@@ -270,7 +266,7 @@ class _Run:
         try:
             if text is not None and (self.notebooks or result["state"] == "failed"):
                 self.plan.folder.write(f"{RUNS}/{key}.ipynb", text)
-            self.plan.folder.write(f"{RUNS}/{key}.json", _seal(result))
+            self.plan.folder.write(f"{RUNS}/{key}.json", seal_json(result))
         except Exception as error:  # a full disk, or whatever a remote file system raises
             with suppress(Exception):
                 self.plan.folder.remove(f"{RUNS}/{key}.ipynb")
@@ -303,27 +299,15 @@ def _result(plan: SweepPlan, key: str, answer: dict[str, Any]) -> Result:
     }
 
 
-def _seal(result: Result) -> str:
-    body = json.dumps(result, sort_keys=True)
-    return json.dumps({"digest": keyed_hash(body), "result": result}, sort_keys=True) + "\n"
-
-
-def _unseal(text: str | None, key: str) -> Result | None:
-    """Return the result in a record that is whole, was written here, and belongs under this key."""
-    try:
-        stored = json.loads(text or "")
-        result = stored["result"]
-        whole = keyed_hash(json.dumps(result, sort_keys=True)) == stored["digest"] and result["key"] == key
-    except (ValueError, KeyError, TypeError):
-        return None
-    return result if whole else None
-
-
 def _read_kept(plan: SweepPlan) -> dict[str, Result]:
     """Read the results that still stand: whole records of runs that came to their end."""
     there = plan.folder.names(RUNS)
     keys = [key for key in plan.settings if f"{key}.json" in there]
     with ThreadPoolExecutor(_READERS) as readers:  # addresses may be far away
         texts = list(readers.map(lambda key: plan.folder.read(f"{RUNS}/{key}.json"), keys))
-    results = {key: _unseal(text, key) for key, text in zip(keys, texts, strict=True)}
-    return {key: result for key, result in results.items() if result and result["state"] != "failed"}
+    results = {key: unseal_json(text) for key, text in zip(keys, texts, strict=True)}
+    return {
+        key: result
+        for key, result in results.items()
+        if result and result["key"] == key and result["state"] != "failed"
+    }
