@@ -7,7 +7,6 @@ slope), so that `ibkit sweep` can show it against the swept parameters.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +57,7 @@ class Record:
         """Show nothing: `record` has shown it already, and the last line of a cell must not store it twice."""
 
 
-def record(name: str, value: float | Sequence[float] | np.ndarray, *, unit: str | None = None) -> Record:
+def record(name: str, value: Any, *, unit: str | None = None) -> Record:
     """Keep a number under a name, for the tables of sweeps; show it in the cell's output.
 
     Args:

@@ -45,7 +45,8 @@ def judge(nb: Notebook, decide: bool = True) -> Verdict:
 
     Args:
         nb: the notebook, whole or broken off.
-        decide: whether a red claim is a problem; not so after a dry run, whose tiny sizes decide nothing.
+        decide: whether red claims and noise on stderr are problems; not so after a dry run, whose tiny sizes only show
+            that every cell runs.
 
     Returns:
         Its claims and what is wrong with it. When a cell failed, that alone is said, since what follows did not run.
@@ -62,7 +63,7 @@ def judge(nb: Notebook, decide: bool = True) -> Verdict:
             return Verdict(verdict.claims, [f"{where(nb, index)}: {error_line(errors[0])}"], verdict.records, False)
         if cell["source"].strip() and cell.get("execution_count") is None:
             unfinished.append(f"{where(nb, index)}: was not executed")
-        if noise.strip():
+        if noise.strip() and decide:
             verdict.problems.append(f"{where(nb, index)}: wrote to stderr: {_last_line(noise)}")
         for output in outputs:
             if CLAIM_MIME in output.get("data", {}):
