@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Any
 
 import click
@@ -196,6 +194,7 @@ def _need_dask() -> None:
 def _watched(run: Any) -> Any:
     """Run a sweep with a console; return its report, None if it could not go on, which has been said."""
     from ibkit.book.sweep import SweepError
+    from ibkit.book.sweep_console import SweepConsole
 
     console = SweepConsole()
     try:
@@ -242,47 +241,3 @@ def _say_verification(verification: Any, at_least: float) -> bool:
     elif not fine:
         options.complain(f"{verification.chapter}: a claim holds at less than {at_least:g} of the seeds")
     return fine
-
-
-class SweepConsole:
-    """Show how a sweep goes on: a bar where someone watches, else a line now and then."""
-
-    def __init__(self) -> None:
-        self.bar: Any = None
-        self.done = self.total = 0
-        self.counts = {"held": 0, "red": 0, "failed": 0}
-        self.last = time.monotonic()
-
-    def started(self, plan: Any, workers: int) -> None:
-        """Say how much is to be run, and begin the bar."""
-        self.total = len(plan.missing)
-        kept = f", {len(plan.kept)} are there already" if plan.kept else ""
-        click.echo(f"Running {self.total} settings of {plan.chapter.name} on {workers} workers{kept}")
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=self.total, unit="run", leave=False, dynamic_ncols=True, file=sys.stderr)
-
-    def finished(self, result: dict[str, Any]) -> None:
-        """Count a run."""
-        self.done += 1
-        self.counts[result["state"]] += 1
-        counts = ", ".join(f"{count} {state}" for state, count in self.counts.items())
-        if self.bar is not None:
-            self.bar.set_postfix_str(counts, refresh=False)
-            self.bar.update()
-        elif time.monotonic() - self.last > 10 and self.done < self.total:
-            self.last = time.monotonic()
-            click.echo(f"{self.done} of {self.total}: {counts}")
-
-    def said(self, line: str) -> None:
-        """Print a line about something that was lost."""
-        if self.bar is not None:
-            self.bar.write(line, file=sys.stderr)
-        else:
-            click.echo(line, err=True)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self.bar is not None:
-            self.bar.close()

@@ -41,6 +41,7 @@ class Cluster:
         self.sweep = uuid.uuid4().hex
         self._answers: queue.Queue[tuple[Any, str]] = queue.Queue()
         self._under_way: dict[Any, str] = {}
+        self._handed_out = 0
         self._workers = (0.0, 0)
         self._client = self._connect(5.0)
         self._wait_for_workers()
@@ -61,7 +62,10 @@ class Cluster:
         from ibkit.book.remote import run_job
 
         name = f"ibkit-{key[:16]}-{uuid.uuid4().hex[:8]}"
-        future = self._client.submit(timed, run_job, {**job, "sweep": self.sweep}, key=name, pure=False)
+        self._handed_out += 1
+        job = {**job, "sweep": self.sweep, "home": str(self.crew.scratch) if self.crew else None}
+        # Without priorities, what is handed out within a tenth of a second is run in no set order.
+        future = self._client.submit(timed, run_job, job, key=name, pure=False, priority=-self._handed_out)
         self._under_way[future.key] = key
         future.add_done_callback(lambda done: self._answers.put((done, done.key)))
 
@@ -213,17 +217,14 @@ class Crew:
         psutil.wait_procs(family, timeout=5)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address]
-        command += ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--death-timeout", "60"]
-        command += ["--host", LOOPBACK, "--dashboard-address", f"{LOOPBACK}:0"]
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [*command, "--local-directory", str(self.scratch)],
+                [sys.executable, "-m", "ibkit.book.local_worker", self.address, str(self.scratch)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.scratch,
-                env={**worker_environment(), "TMPDIR": str(self.scratch)},
+                env=worker_environment(),
                 # Ctrl-C in a terminal reaches every process of the group; here only the parent decides.
                 start_new_session=True,
             )
@@ -262,8 +263,10 @@ def local_cluster(count: int, scratch: Path, patience: float) -> Iterator[Cluste
         SweepError: the scheduler could not be started, or no worker came.
     """
     _quiet()
+    import dask
     from distributed import LocalCluster
 
+    dask.config.set({"temporary-directory": str(scratch)})
     # In a thread of this process: it goes when this process goes, and its workers go when they lose it.
     scheduler = LocalCluster(n_workers=0, processes=True, host=LOOPBACK, dashboard_address=f"{LOOPBACK}:0")
     crew = cluster = None

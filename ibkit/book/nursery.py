@@ -159,6 +159,8 @@ def _reseed() -> None:
     """Give the kernel the entropy that a fresh process would have; Python's own `random` sees to itself."""
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.seed()
 
 
 def _die_with_parent() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ibkit.book.nursery import Nursery, available, imported_modules
+from ibkit.book.processes import scratch_folder
 from ibkit.book.seat import Seat
 
 Event = tuple[int, str, Any]
@@ -30,8 +30,7 @@ class Pool:
         self._waiting = deque(enumerate(jobs))
         self._left = len(jobs)
         self._events: queue.Queue[Event] = queue.Queue()
-        # Short names: the kernels' sockets lie here, and their paths are limited to about 100 characters.
-        self._scratch = tempfile.TemporaryDirectory(prefix="ibkit-", ignore_cleanup_errors=True)
+        self._scratch = scratch_folder()
         folder = Path(self._scratch.name)
         self._nursery: Nursery | None = None
         if warm and available():

@@ -6,6 +6,7 @@ end it survives, and which ends when it does.
 
 from __future__ import annotations
 
+import os
 import platform
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 from ibkit.book.cache import library_hash
 from ibkit.book.nursery import Nursery, available, imported_modules
+from ibkit.book.processes import scratch_folder
 from ibkit.book.seat import Seat
 
 _lock = threading.Lock()
@@ -33,8 +35,8 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
     """Run one notebook here.
 
     Args:
-        job: `sweep` (which sweep it belongs to), `software` (what that has), `warm`, and `arguments` of
-            `ibkit.book.execute.execute`.
+        job: `sweep` (which sweep it belongs to), `software` (what that has), `warm`, `arguments` of
+            `ibkit.book.execute.execute`, and `home`, a folder to work in (None for one of this process's own).
 
     Returns:
         `{"state": "done", "outcome": ...}`; or `{"state": "lost" | "unfit", "problem": one line}`, when the worker
@@ -45,10 +47,11 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
         what = next(name for name in here if here[name] != job["software"].get(name))
         return {"state": "unfit", "problem": f"a worker on {platform.node()} has another {what} than the sweep"}
     arguments = {**job["arguments"]}
-    seat = _take(job["sweep"])
+    home = Path(job["home"] or _own_home())
+    seat = _take(job["sweep"], home)
     try:
         if job["warm"]:
-            arguments["nursery"] = _nursery_for(arguments["notebook"])
+            arguments["nursery"] = _nursery_for(arguments["notebook"], home)
         state, value = seat.ask(arguments)
     finally:
         _give_back(seat)
@@ -63,12 +66,17 @@ def stop(sweep: str) -> None:
         seat.leave()
 
 
-def _take(sweep: str) -> Seat:
+def _own_home() -> str:
     global _home
     with _lock:
         if _home is None:
-            _home = tempfile.TemporaryDirectory(prefix="ibkit-", ignore_cleanup_errors=True)
-        seat = _free.pop() if _free else Seat(Path(_home.name), f"{len(_busy)}-{threading.get_ident()}")
+            _home = scratch_folder()
+        return _home.name
+
+
+def _take(sweep: str, home: Path) -> Seat:
+    with _lock:
+        seat = _free.pop() if _free else Seat(home, f"{os.getpid()}-{threading.get_ident()}")
         _busy[seat] = sweep
     return seat
 
@@ -82,14 +90,14 @@ def _give_back(seat: Seat) -> None:
             _free.append(seat)
 
 
-def _nursery_for(notebook: dict[str, Any]) -> str | None:
+def _nursery_for(notebook: dict[str, Any], home: Path) -> str | None:
     """Return the address of this process's nursery, started at the first job, and again should it have died."""
     global _nursery
     if not available():
         return None
     with _lock, suppress(OSError):
         if _nursery is None or _nursery.process.poll() is not None:
-            folder = Path(tempfile.mkdtemp(prefix="n", dir=_home.name))  # type: ignore[union-attr]
+            folder = Path(tempfile.mkdtemp(prefix="n", dir=home))
             _nursery = Nursery(folder, sorted(imported_modules(notebook)))
         return _nursery.address
     return None

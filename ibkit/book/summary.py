@@ -7,7 +7,6 @@ script, whatever the chapter's texts hold.
 from __future__ import annotations
 
 import json
-import tempfile
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from ibkit.book.clean import with_outputs
 from ibkit.book.notebook import Notebook
 from ibkit.book.parameters import bind_parameters
+from ibkit.book.processes import scratch_folder
 from ibkit.book.seat import Seat
 from ibkit.book.settings import swept
 from ibkit.book.store import Folder
@@ -47,7 +47,7 @@ def write_summary(report: SweepReport, folder: Folder) -> str:
     import nbformat
 
     notebook = _notebook(report)
-    with tempfile.TemporaryDirectory(prefix="ibkit-", ignore_cleanup_errors=True) as scratch:
+    with scratch_folder() as scratch:
         local = Path(scratch) / f"{TABLE}.parquet"
         local.write_bytes(folder.read_bytes(f"{TABLE}.parquet") or b"")
         seat = Seat(Path(scratch), "summary")

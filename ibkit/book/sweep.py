@@ -8,7 +8,6 @@ worker or scheduler costs no more than the runs that were under way.
 from __future__ import annotations
 
 import queue
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from ibkit.book.errors import InputError
 from ibkit.book.notebook import Notebook, read_notebook
 from ibkit.book.parameters import Parameter, Value, bind_parameters, jsonable, read_parameters
 from ibkit.book.plan import limits_of
-from ibkit.book.processes import available_cores, stoppable
+from ibkit.book.processes import available_cores, scratch_folder, stoppable
 from ibkit.book.remote import software
 from ibkit.book.run import commit_of
 from ibkit.book.settings import Setting, expand
@@ -181,7 +180,7 @@ def run_sweep(
     missing = plan.missing
     if missing:
         commit = commit_of(plan.chapter.path.parent)
-        with stoppable(report), tempfile.TemporaryDirectory(prefix="ibkit-", ignore_cleanup_errors=True) as scratch:
+        with stoppable(report), scratch_folder() as scratch:
             count = min(workers or available_cores(), len(missing))
             opened = remote_cluster(scheduler, patience) if scheduler else local_cluster(count, Path(scratch), patience)
             with opened as cluster:

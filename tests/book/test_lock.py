@@ -19,12 +19,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no lock on fold
 
 
 def test_builds_are_alone_and_runs_go_on_beside_each_other(tmp_path: Path) -> None:
+    for first, second, said in (
+        (False, True, "another ibkit is at work in"),
+        (True, False, "at work"),
+        (True, True, "at work"),
+    ):
+        with hold(tmp_path, exclusive=first), pytest.raises(BusyError, match=said), hold(tmp_path, exclusive=second):
+            pass
     with hold(tmp_path, exclusive=False), hold(tmp_path, exclusive=False):
-        with pytest.raises(BusyError, match="another ibkit is at work in"), hold(tmp_path, exclusive=True):
-            pass
-    with hold(tmp_path, exclusive=True):
-        with pytest.raises(BusyError), hold(tmp_path, exclusive=False):
-            pass
+        pass
     assert list(tmp_path.iterdir()) == []
 
 
