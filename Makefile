@@ -1,6 +1,7 @@
 # make book    run every chapter, check every claim, build the site
 # make test    style, unit tests, chapter contracts, the site in a browser
 # make serve   the built site on http://127.0.0.1:8000
+# make check-site  every page of the built book in a browser: links, mathematics, barriers, explorers, phone and desk
 # make check   every chapter's claims at seeds 0, 1 and 2
 # make bench   what must be fast, as ratios against what one would use instead
 # make clean   remove what was built (make distclean: the environment too)
@@ -14,7 +15,7 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help book test serve check bench lint clean distclean
+.PHONY: help book test serve check check-site bench lint clean distclean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -49,6 +50,11 @@ serve: $(READY)
 
 check: $(READY)
 	@for seed in 0 1 2; do echo "Seed $$seed"; $(BIN)/ibkit run -p seed $$seed --out _build/check/seed-$$seed || exit 1; done
+
+check-site: $(READY)
+	@test -f _build/html/index.html || { echo "There is no site yet: run make book first" >&2; exit 1; }
+	@echo "Checking every page of _build/html in a browser"
+	@$(BIN)/python -m pytest -n auto tests/site/check_site.py
 
 bench: $(READY)
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done

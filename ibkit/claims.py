@@ -339,14 +339,14 @@ def _row(each: Claim) -> str:
     if each.contrast is None:
         contrast = "—"
     else:
-        contrast = say(each.contrast.text) + (
+        contrast = _numbers(each.contrast) + (
             f"<br><small>{say(each.contrast.label)}</small>" if each.contrast.label else ""
         )
     runs = len(each.measured.values)
     count = f"<br><small>{runs} runs</small>" if runs > 1 else ""
     reason = f"<br><small>Open: {say(each.open_because)}</small>" if each.open_because else ""
     cells = (
-        ("Measured", f"{say(each.measured.text)}{count}"),
+        ("Measured", f"{_numbers(each.measured)}{count}"),
         ("Required", f"{say(each.bound.text)}{share}"),
         ("Contrast", contrast),
         ("Verdict", f'<span class="ibkit-state">{SYMBOLS[each.state]} {each.state}</span>'),
@@ -357,6 +357,13 @@ def _row(each: Claim) -> str:
         f"<br><small><code>{say(each.id)}</code> · {say(each.kind)} · {say(each.source)}</small>{reason}</th>"
         f"{body}</tr>"
     )
+
+
+def _numbers(measured: Measured) -> str:
+    """Write median and range so that neither is broken across lines."""
+    median, bracket, span = html.escape(measured.text).partition(" [")
+    number = f'<span class="ibkit-number">{median}</span>'
+    return number + (f' <span class="ibkit-range">[{span}</span>' if bracket else "")
 
 
 def _digits(value: float) -> str:

@@ -227,7 +227,7 @@ def _say_verification(verification: Any, at_least: float) -> bool:
     """Print the share of each claim; return whether every claim holds often enough."""
     from dataclasses import asdict
 
-    from ibkit.book.pages import seeds_text
+    from ibkit.book.pages.bits import seeds_text
 
     width = max((len(claim.id) for claim in verification.claims), default=0)
     fine = not verification.broken and bool(verification.claims)

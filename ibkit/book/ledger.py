@@ -60,6 +60,7 @@ class LedgerEntry:
     commit: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     verified: dict[str, Any] | None = None  # by `ibkit verify`: seeds (how many), broken, confidence
+    atlas: tuple[Any, ...] = ()  # as the notebook says it; checked where it is drawn
     claims: tuple[ClaimRecord, ...] = ()
 
     @property
@@ -178,6 +179,7 @@ def _entry(paper: Paper, path: Path, build: Path) -> LedgerEntry:
         commit=run.get("commit"),
         versions=dict(sorted(run.get("versions", {}).items())),
         verified=verified,
+        atlas=tuple(about.get("atlas", ())),
         claims=tuple(claims),
     )
 

@@ -8,30 +8,25 @@ own, and only a build without a warning takes the place of the last one. When no
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import ibkit
 from ibkit.book.catalogue import BIBLIOGRAPHY, Paper, load_catalogue
 from ibkit.book.errors import InputError
-from ibkit.book.gate import WIDGET_MIME, chapter_problem
-from ibkit.book.icons import drop_unused_icons
-from ibkit.book.ledger import Ledger, build_ledger
-from ibkit.book.notebook import read_notebook
-from ibkit.book.pages import Repository, chapter_header, landing_chapters, ledger_page, part_list
-from ibkit.book.sphinx_ext import HEADERS
+from ibkit.book.gate import chapter_problem
+from ibkit.book.layout import ASSETS, CONFIG, lay_out, site_address
+from ibkit.book.ledger import build_ledger
+from ibkit.book.mend import mend_site
+from ibkit.book.pages.atlas import read_atlas
+from ibkit.book.pages.extras import missing_page
+from ibkit.book.slim import slim_site
 from ibkit.book.toc import TOC, existing_chapters, read_toc
-from ibkit.book.verdict import CLAIM_MIME, RECORD_MIME
 
-CONFIG = "_config.yml"
-ASSETS = "_assets"
-LIST_MARK = "<!-- ibkit: chapters -->"
 _KEY = ".ibkit-site"
 
 
@@ -66,12 +61,15 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
         if (out / _KEY).is_file() and (out / _KEY).read_text(encoding="utf-8") == key:
             return out
         ledger = build_ledger(root, executed)
+        places = read_atlas(ledger)
+        source = build / "site-src"
+        lay_out(root, executed, source, chapters, catalogue, ledger, places)
     except InputError as error:
         raise SiteError(str(error)) from error
-    source = build / "site-src"
-    _lay_out(root, executed, source, chapters, catalogue, ledger)
     html = _run_jupyter_book(source, build / "site-tmp")
-    drop_unused_icons(html)
+    (html / "404.html").write_text(missing_page(site_address(root / CONFIG)), encoding="utf-8")
+    mend_site(html)
+    slim_site(html)
     (html / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (build / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (html / _KEY).write_text(key, encoding="utf-8")
@@ -113,8 +111,7 @@ def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
     inputs = [(name, root / name) for name in (CONFIG, TOC, BIBLIOGRAPHY)]
     inputs += [(str(path.relative_to(root)), path) for path in _files(root / "chapters", "*.md")]
     inputs += [(str(path.relative_to(root)), path) for path in _files(root / ASSETS, "*")]
-    for folder in ("book", "show"):
-        inputs += [(str(path.relative_to(package)), path) for path in _files(package / folder, "*")]
+    inputs += [(str(path.relative_to(package)), path) for path in _files(package, "*")]  # the API reference reads all
     inputs += [(f"executed/{chapter}", executed / f"{chapter}.ipynb") for chapter in chapters]
     inputs += [(f"verified/{chapter}", root / "_build" / "verified" / f"{chapter}.json") for chapter in chapters]
     digest = hashlib.sha256()
@@ -128,81 +125,6 @@ def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
 
 def _files(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.rglob(pattern) if path.is_file() and "__pycache__" not in path.parts)
-
-
-def _lay_out(
-    root: Path, executed: Path, source: Path, chapters: list[str], catalogue: dict[str, Paper], ledger: Ledger
-) -> None:
-    """Write the source tree that Jupyter Book reads."""
-    shutil.rmtree(source, ignore_errors=True)
-    source.mkdir(parents=True)
-    for name in (CONFIG, TOC, BIBLIOGRAPHY):
-        shutil.copyfile(root / name, source / name)
-    shutil.copytree(root / ASSETS, source / ASSETS)
-    (source / ASSETS / "explorer.js").write_text(_explorer_script(), encoding="utf-8")
-    (source / "ledger.md").write_text(ledger_page(ledger), encoding="utf-8")
-    (source / "bibliography.md").write_text(_BIBLIOGRAPHY_PAGE, encoding="utf-8")
-    for page in _files(root / "chapters", "*.md"):
-        target = source / page.relative_to(root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = page.parent.name
-        listing = landing_chapters(ledger) if part == "chapters" else part_list(ledger, part, catalogue, "../../")
-        target.write_text(page.read_text(encoding="utf-8").replace(LIST_MARK, listing), encoding="utf-8")
-    repository = _repository(root / CONFIG)
-    entries = {entry.slug: entry for entry in ledger.entries}
-    headers = {}
-    for chapter in chapters:
-        notebook = read_notebook(executed / f"{chapter}.ipynb")
-        paper = catalogue[chapter.split("/")[-1]]
-        about = notebook["metadata"].get("ibkit", {})
-        headers[f"chapters/{chapter}"] = chapter_header(paper, about, entries[paper.slug], repository, "../../")
-        target = source / "chapters" / f"{chapter}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(clean(notebook), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (source / HEADERS).write_text(json.dumps(headers), encoding="utf-8")
-
-
-def clean(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Keep of an executed notebook what its page shows.
-
-    Widget states and claim records would be stored twice more in the page and in its download; the ledger has the
-    records, and the explorer's static form needs no state.
-
-    Args:
-        notebook: the executed notebook; it is not changed.
-
-    Returns:
-        The notebook for the site.
-    """
-    result = json.loads(json.dumps(notebook))
-    for name in ("widgets", "papermill"):
-        result["metadata"].pop(name, None)
-    for cell in result["cells"]:
-        for name in ("papermill", "execution"):
-            cell["metadata"].pop(name, None)
-        for output in cell.get("outputs", []):
-            for mime in (WIDGET_MIME, CLAIM_MIME, RECORD_MIME):
-                output.get("data", {}).pop(mime, None)
-    for name in ("digest", "kernel_seconds", "peak_mb"):  # differ from run to run, and no page shows them
-        result["metadata"].get("ibkit", {}).get("run", {}).pop(name, None)
-    return result
-
-
-def _explorer_script() -> str:
-    """Return the script that draws every explorer of the site."""
-    from ibkit.show.explorer import page_script
-
-    return page_script()
-
-
-def _repository(config: Path) -> Repository:
-    import yaml
-
-    try:
-        repository = yaml.safe_load(config.read_text(encoding="utf-8"))["repository"]
-        return Repository(repository["url"], repository["branch"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise SiteError(f"{CONFIG}: expected repository with url and branch, got {error!r}") from error
 
 
 def _run_jupyter_book(source: Path, target: Path) -> Path:
@@ -233,13 +155,3 @@ def _swap(new: Path, out: Path) -> None:
         out.rename(old)
     beside.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-
-
-_BIBLIOGRAPHY_PAGE = """# Bibliography
-
-The papers that this book accompanies, and what their chapters cite.
-
-```{bibliography}
-:all:
-```
-"""

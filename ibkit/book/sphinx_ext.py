@@ -1,21 +1,29 @@
-"""What Sphinx must be told beyond ``_config.yml``: the header line, figure numbers, and which scripts a page needs."""
+"""What Sphinx must be told beyond ``_config.yml``: chapters' headers and footers, figure numbers, meta tags, scripts."""
 
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
-HEADERS = "_headers.json"
+from ibkit.book import mathematics
+from ibkit.book.pages.extras import SENTENCE, page_meta
+
+PIECES = "_pieces.json"
 # Starting a kernel inside the page would need scripts from elsewhere; Binder and Colab are links instead.
+_BOUNDARY = re.compile(r"(</(?:a|code|dd|div|dt|h[1-6]|li|p|small|span|strong|summary|td|th)>)(?=<)")
 _UNUSED = ("sphinx-thebe", "thebe_selector", "thebelab")
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the hooks; Sphinx calls this."""
+    mathematics.setup(app)
+    app.connect("builder-inited", _read_pieces)
+    app.connect("doctree-read", _add_pieces)
+    app.connect("doctree-read", _part_words, priority=900)
     app.connect("env-get-updated", _number_figures_by_page, priority=900)
-    app.connect("builder-inited", _read_headers)
-    app.connect("html-page-context", _announce_mathematics, priority=100)
     app.connect("html-page-context", _finish_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -32,28 +40,49 @@ def _number_figures_by_page(app: Any, env: Any) -> list[str]:
     return []
 
 
-def _read_headers(app: Any) -> None:
-    path = Path(app.srcdir) / HEADERS
-    app.ibkit_headers = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _read_pieces(app: Any) -> None:
+    path = Path(app.srcdir) / PIECES
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    app.ibkit_pieces, app.ibkit_site = stored.get("pages", {}), stored.get("site", "")
 
 
-def _announce_mathematics(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Have MathJax loaded where generated HTML holds mathematics; Sphinx looks at its own nodes only."""
-    if 'class="math ' in context.get("body", ""):
-        app.env.get_domain("math").data.setdefault("has_equations", {})[pagename] = True
+def _add_pieces(app: Any, doctree: Any) -> None:
+    """Set a chapter's header below its title and its footer at its end: in the document, so that the search reads them."""
+    from docutils import nodes
+
+    pieces = app.ibkit_pieces.get(app.env.docname)
+    section = next(iter(doctree.findall(nodes.section)), None) if pieces else None
+    if section is None:
+        return
+    section.insert(1, nodes.raw("", pieces["header"], format="html"))
+    if pieces["footer"]:
+        section.append(nodes.raw("", pieces["footer"], format="html"))
+
+
+def _part_words(app: Any, doctree: Any) -> None:
+    """Set blanks between the elements of generated HTML: the search strips tags, and would join the words beside them."""
+    from docutils import nodes
+
+    for node in list(doctree.findall(nodes.raw)):
+        text = node.astext()
+        if node.get("format") == "html" and "<script" not in text:
+            node.replace_self(nodes.raw("", _BOUNDARY.sub(r"\1 ", text), format="html"))
 
 
 def _finish_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    body = context.get("body", "")
-    header = app.ibkit_headers.get(pagename)
-    if header and "</h1>" in body:
-        context["body"] = body.replace("</h1>", f"</h1>\n{header}", 1)
+    if body := context.get("body"):
+        body = app.ibkit_typesetter.page(body)
+        # The button's own words name it; a label that says something else only confuses who speaks to the page.
+        context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    title = unescape(re.sub(r"<[^>]*>", "", context.get("title", "")))
+    sentence = app.ibkit_pieces.get(pagename, {}).get("sentence") or SENTENCE
+    address = app.ibkit_site
+    meta = page_meta(title, re.sub(r"[$\\]", "", sentence), f"{pagename}.html", address)
+    context["metatags"] = context.get("metatags", "") + meta
     for kind in ("script_files", "css_files"):
-        context[kind] = [file for file in context.get(kind, []) if _needed(file, body)]
+        context[kind] = [file for file in context.get(kind, []) if _needed(file)]
 
 
-def _needed(file: Any, body: str) -> bool:
+def _needed(file: Any) -> bool:
     text = f"{getattr(file, 'filename', '') or ''} {getattr(file, 'attributes', {}).get('body', '')}"
-    if any(word in text for word in _UNUSED):
-        return False
-    return "ibkit-explorer" in body if "explorer.js" in text else True
+    return not any(word in text for word in _UNUSED)

@@ -37,6 +37,8 @@ RUNS = "runs"
 #: How often a run is tried whose worker process died under it.
 _TRIES = 2
 _READERS = 16
+#: Seconds between two looks whether something was lost.
+_LOOK = 0.5
 
 
 @dataclass(frozen=True)
@@ -213,19 +215,21 @@ class _Run:
     def all(self, keys: list[str]) -> None:
         """Run the settings of these keys."""
         self.listener.started(self.plan, self.cluster.workers())
-        waiting, under_way = list(reversed(keys)), 0
+        waiting, under_way, look = list(reversed(keys)), 0, 0.0
         while waiting or under_way:
             # A few more than there are workers, so that none waits for the next; not all, or the scheduler would hold
             # every notebook of the sweep.
             while waiting and under_way < 2 * max(1, self.cluster.workers()) + 2:
                 self.cluster.submit(waiting[-1], self._job(waiting.pop()))
                 under_way += 1
-            try:
-                key, answer = self.cluster.next(timeout=0.5)
-            except queue.Empty:
+            if time.monotonic() > look:
+                look = time.monotonic() + _LOOK
                 lost = self.cluster.look_after(self.listener.said)
                 waiting += lost
                 under_way -= len(lost)
+            try:
+                key, answer = self.cluster.next(timeout=_LOOK)
+            except queue.Empty:
                 continue
             under_way -= 1
             if not self._take(key, answer):

@@ -12,7 +12,8 @@ from ibkit.book.catalogue import PARTS, Paper
 from ibkit.book.errors import InputError
 
 TOC = "_toc.yml"
-REFERENCE_PAGES = ("ledger", "bibliography")
+REFERENCE_PAGES = ("atlas", "ledger", "bibliography", "api/index")
+_CHAPTERS = "chapters/"
 
 
 class TocError(InputError):
@@ -43,10 +44,11 @@ def read_toc(root: Path) -> list[str]:
             for block in content["parts"]
             for page in block["chapters"]
             for section in page.get("sections", [])
+            if page["file"].startswith(_CHAPTERS)
         ]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise TocError(f"{TOC}: expected parts with chapters and sections, got {error!r}") from error
-    chapters = [file.removeprefix("chapters/").removesuffix(".ipynb") for file in files]
+    chapters = [file.removeprefix(_CHAPTERS).removesuffix(".ipynb") for file in files]
     doubled = sorted({chapter for chapter in chapters if chapters.count(chapter) > 1})
     if doubled:
         raise TocError(f"{TOC}: {doubled[0]} stands twice")
@@ -86,8 +88,12 @@ def write_toc(root: Path, catalogue: dict[str, Paper]) -> bool:
     return True
 
 
-def toc_text(chapters: list[str]) -> str:
+def toc_text(chapters: list[str], api: tuple[str, ...] = ()) -> str:
     """Write the table of contents for these chapters.
+
+    Args:
+        chapters: in reading order.
+        api: pages below the API reference; the build knows them, the file in the repository does without.
 
     Example:
         >>> print(toc_text(["margins/spectral-descent"]))
@@ -108,7 +114,10 @@ def toc_text(chapters: list[str]) -> str:
         lines += ["        sections:"] if inside else []
         lines += [f"          - file: chapters/{chapter}" for chapter in inside]
     lines += ["  - caption: Reference", "    chapters:"]
-    lines += [f"      - file: {page}" for page in REFERENCE_PAGES]
+    for page in REFERENCE_PAGES:
+        lines.append(f"      - file: {page}")
+        if page == "api/index" and api:
+            lines += ["        sections:", *(f"          - file: api/{name}" for name in api)]
     return "\n".join(lines) + "\n"
 
 

@@ -37,9 +37,10 @@ def cross_entropy(
         >>> float(cross_entropy(z, torch.tensor([0])))  # twice exp(-50), not zero
         3.857...e-22
     """
-    index, wrong = _without_true_class(logits, labels)
-    true = logits.gather(-1, index).squeeze(-1)
-    log_odds = torch.logsumexp(wrong, -1) - true
+    _require_fit(logits, labels)
+    scores = logits.mT
+    index, wrong = _without_true_class(scores, labels)
+    log_odds = torch.logsumexp(wrong, -2) - scores.gather(-2, index).squeeze(-2)
     per_sample = torch.logaddexp(log_odds, torch.zeros_like(log_odds))
     require(not bool(per_sample.isnan().any()), "logits must be finite, got NaN")
     if weights is None:
@@ -75,12 +76,9 @@ def cross_entropy_residual(
         >>> float(r.log_scale)  # exp of this is zero in float64; the direction above is exact
         -899.0
     """
-    index, log_wrong = _without_true_class(torch.log_softmax(logits, -1), labels)
-    log_scale = log_wrong.flatten(-2).amax(-1)
-    require(not bool(log_scale.isnan().any()), "logits must be finite, got NaN")
-    value = torch.exp(log_wrong - log_scale[..., None, None])
-    true_entry = -value.sum(-1, keepdim=True)
-    return Scaled(value.scatter(-1, index, true_entry), log_scale)
+    _require_fit(logits, labels)
+    residual = _residual_by_class(logits.mT.contiguous(), labels)
+    return Scaled(residual.value.mT, residual.log_scale)
 
 
 def linear_cross_entropy(
@@ -109,13 +107,13 @@ def linear_cross_entropy(
     """
     finite("X", X)
     labels_in_range("y", y, classes)
-    samples = X.shape[-2]
+    samples, by_feature = X.shape[-2], X.mT.contiguous()
     require(y.shape[-1] == samples, f"y must hold one label a row of X ({samples}), got {y.shape[-1]}")
 
     def gradient(params: Params) -> Gradient:
         W = shape("W", params["W"], (classes, X.shape[-1]))
-        residual = cross_entropy_residual(X @ W.mT, y)
-        return Gradient({"W": residual.value.mT @ X / samples}, residual.log_scale)
+        residual = _residual_by_class(W @ by_feature, y)
+        return Gradient({"W": residual.value @ X / samples}, residual.log_scale)
 
     return gradient
 
@@ -157,8 +155,29 @@ def model_cross_entropy(
     return gradient
 
 
-def _without_true_class(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the labels as an index of the last dimension, and the logits with each true class at minus infinity."""
+def _residual_by_class(scores: Tensor, labels: Tensor) -> Scaled:
+    """Return the scaled residual of logits ``(*runs, classes, samples)``, in that shape.
+
+    With the few classes outside and the many samples inside, a log-softmax is several times faster.
+    """
+    index, log_wrong = _without_true_class(torch.log_softmax(scores, -2), labels)
+    log_scale = log_wrong.amax((-2, -1))
+    require(not bool(log_scale.isnan().any()), "logits must be finite, got NaN")
+    value = torch.exp(log_wrong - log_scale[..., None, None])
+    return Scaled(value.scatter(-2, index, -value.sum(-2, keepdim=True)), log_scale)
+
+
+def _without_true_class(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the labels as an index of the classes, and ``(*runs, classes, samples)`` with true classes at -inf."""
+    index = labels.expand(*scores.shape[:-2], scores.shape[-1]).unsqueeze(-2)
+    try:
+        return index, scores.scatter(-2, index, -torch.inf)
+    except (RuntimeError, IndexError):
+        labels_in_range("labels", labels, scores.shape[-2])
+        raise
+
+
+def _require_fit(logits: Tensor, labels: Tensor) -> None:
     require(
         logits.ndim >= 2 and logits.shape[-1] >= 2,
         f"logits must be (*runs, samples, classes) with at least 2 classes, got shape {tuple(logits.shape)}",
@@ -167,9 +186,3 @@ def _without_true_class(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]
         labels.shape[-1:] == logits.shape[-2:-1],
         f"labels must hold one label a sample ({logits.shape[-2]}), got shape {tuple(labels.shape)}",
     )
-    index = labels.expand(logits.shape[:-1]).unsqueeze(-1)
-    try:
-        return index, logits.scatter(-1, index, -torch.inf)
-    except (RuntimeError, IndexError):
-        labels_in_range("labels", labels, logits.shape[-1])
-        raise

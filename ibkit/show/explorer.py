@@ -7,7 +7,8 @@ widgets, and on the site from the ``text/html`` form, which needs no kernel, no 
 Between the script and a live kernel go four messages. The script says ``{"kind": "ready"}`` and is answered
 ``{"kind": "payload", "payload": ...}``; so the numbers stand in the notebook once, in the page's form, and not a second
 time in its widget state. For values between those of the grid the script asks ``{"kind": "compute", "id", "values"}``
-and is answered ``{"kind": "computed", "id", "frame", "texts", "lengths", "data"}`` or
+and is answered ``{"kind": "computed", "id", "frame", "texts", "lengths", "data", "words"}``
+(``words``: the values as the author writes them) or
 ``{"kind": "failed", "id", "error"}``.
 """
 
@@ -137,10 +138,11 @@ class Explorer(anywidget.AnyWidget):
                 raise ValueError(f"compute must return the panels {kinds}, got {[panel.kind for panel in frame]}")
             store, texts = Store(), {"": 0}
             packed = pack_frame(frame, self.payload["panels"], self._packed.limits, store, texts)
+            words = {parameter.name: parameter.text(arguments[parameter.name]) for parameter in self.parameters}
         except Exception as error:  # whatever the author's function raises is shown beside the sliders
             return {"kind": "failed", "id": message.get("id"), "error": f"{type(error).__name__}: {error}"}
         answer = {"kind": "computed", "id": message.get("id"), "frame": packed, "texts": list(texts)}
-        return answer | {"lengths": store.lengths, "data": store.block()}
+        return answer | {"lengths": store.lengths, "data": store.block(), "words": words}
 
 
 def _value(parameter: Parameter, sent: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +44,7 @@ class Parameter:
         label: what it is called beside the slider.
         unit: written after the value.
         texts: each value in words.
+        write: how a value is written, without its unit.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Parameter:
     label: str
     unit: str
     texts: tuple[str, ...]
+    write: Callable[[Any], str] = field(default=str, compare=False, repr=False)
 
     @classmethod
     def make(cls, name: str, values: Iterable[Any], label: str, unit: str, form: Format | None) -> Parameter:
@@ -68,8 +70,16 @@ class Parameter:
             write = lambda value: number_text(value) if _is_number(value) else str(value)  # noqa: E731
         else:
             write = form if callable(form) else form.format
-        texts = tuple(f"{write(value)}{' ' + unit if unit else ''}" for value in listed)
-        return cls(name, listed, _kind(listed), label, unit, texts)
+        texts = tuple(_with_unit(write(value), unit) for value in listed)
+        return cls(name, listed, _kind(listed), label, unit, texts, write)
+
+    def text(self, value: Any) -> str:
+        """Write a value in words, as the author of the explorer wants it; it need not be on the grid."""
+        try:
+            text = self.write(value)
+        except Exception:  # a format may know the grid's values alone
+            text = number_text(value) if _is_number(value) else str(value)
+        return _with_unit(text, self.unit)
 
     def index(self, value: Any) -> int:
         """Find a value's place; raise when it is not on the grid."""
@@ -92,6 +102,10 @@ class Parameter:
             "values": None if self.kind == "category" else list(self.values),
             "texts": list(self.texts),
         }
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text} {unit}" if unit else text
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from ibkit.book.errors import InputError
 from ibkit.book.ledger import build_ledger, read_claims
-from ibkit.book.pages import ledger_page
+from ibkit.book.pages.ledger import ledger_page
 from ibkit.book.toc import TocError, read_toc, toc_text, write_toc
 from ibkit.book.verdict import CLAIM_MIME
 

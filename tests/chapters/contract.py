@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ibkit.book.pages.atlas import atlas_problem
+
 Notebook = dict[str, Any]
 
 SECTIONS = [
@@ -124,6 +126,16 @@ def metadata_is_whole(notebook: Notebook) -> Iterator[str]:
         yield f"metadata.ibkit lacks {sorted(missing)}"
 
 
+def atlas_is_whole(notebook: Notebook) -> Iterator[str]:
+    """What the chapter enters in the book's map: each result names a claim that the chapter makes."""
+    entries = notebook["metadata"].get("ibkit", {}).get("atlas", [])
+    made = calls(notebook, "claim")
+    claims = {call.args[0].value for call in made if call.args and isinstance(call.args[0], ast.Constant)}
+    for number, entry in enumerate(entries, start=1):
+        if problem := atlas_problem(entry, claims):
+            yield f"metadata.ibkit.atlas, entry {number}: {problem}"
+
+
 def has_claims(notebook: Notebook) -> Iterator[str]:
     made = calls(notebook, "claim")
     if len(made) < 3:
@@ -233,6 +245,7 @@ CHECKS = [
     begins_as_agreed,
     profiles_differ_in_sizes_alone,
     metadata_is_whole,
+    atlas_is_whole,
     has_claims,
     has_figures,
     has_an_explorer,

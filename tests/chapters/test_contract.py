@@ -118,6 +118,16 @@ MUTANTS = {
         "profiles_differ_in_sizes_alone",
     ),
     "no sentence": (lambda n: n["metadata"]["ibkit"].pop("sentence"), "metadata_is_whole"),
+    "a result that no claim checks": (
+        lambda n: n["metadata"]["ibkit"].update(
+            atlas=[dict.fromkeys(("model", "loss", "rule", "limit", "claim"), "x")]
+        ),
+        "atlas_is_whole",
+    ),
+    "a result without its rule": (
+        lambda n: n["metadata"]["ibkit"].update(atlas=[{"model": "linear", "loss": "logistic", "claim": "diag"}]),
+        "atlas_is_whole",
+    ),
     "no contrast": (drop_contrasts, "has_claims"),
     "claims shown twice": (lambda n: claim_cells(n)[0]["metadata"].clear(), "has_claims"),
     "no alt text": (lambda n: figure_cells(n)[0]["metadata"]["mystnb"]["image"].clear(), "has_figures"),

@@ -254,6 +254,25 @@ def test_with_a_kernel_values_between_the_grid_are_computed(browser):
     page.close()
 
 
+def test_values_off_the_grid_are_written_as_the_author_writes_them(browser):
+    found = live_page(browser, make(formats={"power": "{:.3f}"}))
+    slider = found.page.get_by_label("power p", exact=True)
+    for _ in range(5):
+        slider.press("ArrowRight")
+    found.page.wait_for_function("document.querySelector('output').textContent === '1.414 1/s'", timeout=5000)
+    assert slider.get_attribute("aria-valuetext") == "1.414 1/s"
+    slider.press("Home")
+    assert slider.get_attribute("aria-valuetext") == "1.000 1/s"
+    found.page.close()
+
+
+def test_on_a_phone_the_sliders_stay_in_sight(visit):
+    page = visit(width=390).page
+    page.locator(".ibx-panel").last.scroll_into_view_if_needed()
+    box = page.locator(".ibx-controls").bounding_box()
+    assert 0 <= box["y"] < 20
+
+
 def test_with_a_kernel_errors_are_told(browser):
     explorer = explore(lambda a: Lines(series={"s": [{1.0: 1, 2.0: 2}[a], 3]}), {"a": [1.0, 2.0]}, alt="A line.")
     found = live_page(browser, explorer)

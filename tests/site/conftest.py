@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,10 +22,35 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="session")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixture book's folder, with its site built: a warning would have been an error."""
-    root = make_book(tmp_path_factory.mktemp("book"))
-    build_site(root)
+def book(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The fixture book's folder, with its site built: a warning would have been an error.
+
+    Several workers of one run share one build: the first to come makes it, the others wait.
+    """
+    if worker_id == "master":
+        return build_book(tmp_path_factory.mktemp("book"))
+    shared = tmp_path_factory.getbasetemp().parent / "book"
+    done, failed = shared / ".done", shared / ".failed"
+    try:
+        shared.mkdir()
+    except FileExistsError:
+        deadline = time.monotonic() + 300
+        while not done.exists():
+            if failed.exists() or time.monotonic() > deadline:
+                pytest.fail("the fixture book was not built by the worker that set out to; see its error")
+            time.sleep(0.1)
+        return shared
+    try:
+        build_book(shared)
+    except BaseException:
+        failed.touch()
+        raise
+    done.touch()
+    return shared
+
+
+def build_book(root: Path) -> Path:
+    build_site(make_book(root))
     return root
 
 
@@ -42,7 +68,11 @@ def server(html: Path) -> Iterator[str]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(html))) as httpd:
+    class Patient(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass  # the browser closed a page before all of it was sent
+
+    with Patient(("127.0.0.1", 0), partial(Quiet, directory=str(html))) as httpd:
         thread = threading.Thread(target=httpd.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{httpd.server_port}/"

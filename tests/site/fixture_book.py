@@ -73,6 +73,10 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
             "{\\sum_{c=1}^{k} \\exp(e_c^\\top W x_i)} + \\frac{\\lambda}{2} \\operatorname{tr}(W W^\\top)\n$$ "
             "(eq-margin-" + slug + ")\n\nInline mathematics such as $\\gamma = \\max_W m(W) > 0$ stands in the text."
         ),
+        code("import numpy", tags=["hide-input"]),
+        code("x = 1", tags=["hide-input"]),
+        markdown(":::{admonition} Proof\n:class: dropdown\nWhatever stands in a proof.\n:::"),
+        markdown("```{margin} An aside\nIt stands in the margin.\n```"),
         code("figure", [figure_output()], mystnb=figure_metadata(slug)),
         markdown("## Explore\n\nMove the slider."),
         code(
@@ -89,12 +93,20 @@ def chapter_notebook(chapter: str, title: str) -> dict[str, Any]:
     about = {
         "slug": slug,
         "part": part,
-        "concepts": ["max margin"],
+        "concepts": ["max margin", "steepest descent"] if part == "margins" else ["Max margin"],
         "sentence": "Which margin is maximized?",
+        "atlas": [atlas_entry(slug)],
         "run": run,
     }
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return {"cells": cells, "metadata": {"ibkit": about, "kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def atlas_entry(slug: str) -> dict[str, str]:
+    limits = {"spectral-descent": "the largest margin"}
+    rule = "descent" if slug in limits else "another rule"
+    limit = limits.get(slug, "a margin $\\gamma$")
+    return {"model": "linear classifier", "loss": "cross-entropy", "rule": rule, "limit": limit, "claim": "diag"}
 
 
 def made_claim(identifier: str, statement: str, values: tuple[float, ...] = (0.98, 0.99, 1.0), **more: Any) -> Claim:

@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 _CSS_URL = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
+# A link that only says where the page is, or what is near it; nothing is fetched.
+_NAMING = {"canonical", "next", "prev", "index", "search"}
 _LOADING = {"src", "srcset", "data", "poster", "background"}
 
 
@@ -23,6 +25,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self._inside = tag
+        kinds = set((dict(attributes).get("rel") or "").split())
         for name, value in attributes:
             value = value or ""
             if name == "id":
@@ -31,7 +34,7 @@ class Page(HTMLParser):
                 self.loads += css_loads(value)
             elif name == "href" and tag == "a":
                 self.links.append(value)
-            elif name in _LOADING or (name == "href" and tag == "link"):
+            elif name in _LOADING or (name == "href" and tag == "link" and not kinds & _NAMING):
                 self.loads.append(value)
 
     def handle_data(self, data: str) -> None:

@@ -6,75 +6,166 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_page import FRAMES, inspect, open_page, violations
 
 PAGES = (
     "chapters/index.html",
     "chapters/margins/index.html",
     "chapters/margins/spectral-descent.html",
     "ledger.html",
+    "atlas.html",
     "bibliography.html",
+    "api/index.html",
+    "api/losses.html",
+    "search.html",
+    "404.html",
 )
-KNOWN_ERRORS = ("THEBE_JS_URL has already been declared",)
-MATHEMATICS = """() => ({
-  formulas: document.querySelectorAll('.math').length,
-  typeset: document.querySelectorAll('.math mjx-container').length,
-  errors: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
-})"""
-
-
-def visit(browser: Any, base: str, page: str, width: int = 1280, dark: bool = False) -> dict[str, Any]:
-    """Load a page, wait for its mathematics, and report what went out and what went wrong."""
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    if dark:
-        context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
-    seen: dict[str, Any] = {"requests": [], "problems": []}
-    tab = context.new_page()
-    tab.on("request", lambda request: seen["requests"].append(request.url))
-    tab.on("requestfailed", lambda request: seen["problems"].append(f"not loaded: {request.url}"))
-    tab.on("response", lambda response: seen["problems"].append(response.url) if response.status >= 400 else None)
-    tab.on("pageerror", lambda error: seen["problems"].append(str(error)))
-    tab.on("console", lambda line: seen["problems"].append(line.text) if line.type == "error" else None)
-    tab.goto(base + page)
-    if tab.locator(".math").count():
-        tab.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
-        tab.evaluate("MathJax.startup.promise")
-    tab.wait_for_timeout(100)  # for requests that scripts start once the page stands
-    seen["mathematics"] = tab.evaluate(MATHEMATICS)
-    seen["explorers"] = tab.locator(".ibkit-explorer").count()
-    seen["drawn"] = tab.locator(".ibkit-explorer:has(input[type=range])").count()
-    seen["overflow"] = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    seen["theme"] = tab.evaluate("document.documentElement.dataset.theme")
-    context.close()
-    seen["problems"] = [text for text in seen["problems"] if not any(known in text for known in KNOWN_ERRORS)]
-    return seen
+CHAPTER = PAGES[2]
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize(("way", "width"), [("file", 390), ("http", 1280)])
-def test_page_is_whole(browser: Any, html: Path, server: str, way: str, width: int, page: str) -> None:
+@pytest.mark.parametrize(("way", "width", "dark"), [("file", 390, True), ("http", 1280, False)])
+def test_page_is_whole(browser: Any, html: Path, server: str, way: str, width: int, dark: bool, page: str) -> None:
     base = f"{html.as_uri()}/" if way == "file" else server
-    seen = visit(browser, base, page, width)
-    outside = [url for url in seen["requests"] if not url.startswith((base, "data:", "blob:"))]
-    assert outside == []
-    assert seen["problems"] == []
-    assert seen["mathematics"]["typeset"] == seen["mathematics"]["formulas"]
-    assert seen["mathematics"]["errors"] == 0
-    assert seen["overflow"] <= 0
-    assert seen["explorers"] == seen["drawn"]
+    assert inspect(browser, base + page, width, dark).complaints(base) == []
 
 
 def test_chapter_has_mathematics_and_an_explorer(browser: Any, server: str) -> None:
-    seen = visit(browser, server, PAGES[2])
-    assert seen["mathematics"]["typeset"] >= 3
-    assert seen["drawn"] == 1
+    seen = inspect(browser, server + CHAPTER, axe=False)
+    assert seen.mathematics["typeset"] >= 3
+    assert seen.explorers == 1
 
 
 def test_dark_mode_is_dark(browser: Any, server: str) -> None:
-    assert visit(browser, server, PAGES[0], dark=True)["theme"] == "dark"
+    assert inspect(browser, server + PAGES[0], dark=True, play=False, axe=False).theme == "dark"
 
 
-def test_a_request_to_elsewhere_would_be_seen(browser: Any, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text('<img src="http://127.0.0.1:9/x.png">', encoding="utf-8")
-    seen = visit(browser, f"{tmp_path.as_uri()}/", "page.html")
-    assert "http://127.0.0.1:9/x.png" in seen["requests"]
-    assert seen["problems"]
+def test_what_a_page_must_not_have_is_seen(browser: Any, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(
+        '<html><body><img src="http://127.0.0.1:9/x.png"><div style="width:3000px">wide</div>'
+        '<span class="math">\\(x\\)</span><div class="ibkit-explorer" aria-label="dead"><input type="range"></div>',
+        encoding="utf-8",
+    )
+    base = f"{tmp_path.as_uri()}/"
+    complaints = " ".join(inspect(browser, base + page.name).complaints(base))
+    for words in (
+        "leaves the site",
+        "not loaded",
+        "not typeset",
+        "hang over",
+        "nothing is drawn anew",
+        "axe image-alt",
+    ):
+        assert words in complaints, words
+
+
+def test_equations_have_numbers_that_references_show_on_the_page_and_in_print(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + CHAPTER)
+    for media in ("screen", "print"):
+        tab.emulate_media(media=media)
+        number = tab.locator(".math .eqno").first
+        assert number.is_visible()
+        assert number.inner_text().strip().rstrip("#").strip() == "(1)"
+        reference = tab.locator("a[href='#equation-eq-margin-spectral-descent']").first
+        assert reference.is_visible()
+        assert reference.inner_text() == "(1)"
+    tab.context.close()
+
+
+def test_proofs_fold_and_open_by_keyboard(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + CHAPTER)
+    words = tab.get_by_text("Whatever stands in a proof")
+    assert not words.is_visible()
+    tab.locator(".admonition.dropdown button.toggle-button").press("Enter")
+    words.wait_for(state="visible", timeout=2000)
+    tab.context.close()
+    tab, _ = open_page(browser, server + CHAPTER, java_script_enabled=False)
+    assert tab.get_by_text("Whatever stands in a proof").is_visible()
+    tab.context.close()
+
+
+def test_folded_code_takes_little_room(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + CHAPTER)
+    places = tab.locator("div.cell:has(> details.hide:not([open]))").evaluate_all(
+        "cells => cells.map(cell => cell.getBoundingClientRect().height - "
+        "(cell.querySelector(':scope > .cell_output')?.getBoundingClientRect().height || 0))"
+    )
+    assert places
+    assert max(places) < 60
+    tab.locator("details.hide summary").first.press("Enter")
+    assert tab.locator("details.hide[open] pre").first.is_visible()
+    tab.context.close()
+
+
+def test_search_finds_papers_by_title_author_and_concept(browser: Any, server: str) -> None:
+    for words, page in (
+        ("Mirror Descent Maximizes", "margins/index.html"),
+        ("Thrampoulidis", "margins/index.html"),
+        ("Schmidt", "margins/spectral-descent.html"),
+        ("steepest", "margins/spectral-descent.html"),
+    ):
+        tab, seen = open_page(browser, f"{server}search.html?q={words}")
+        found = tab.locator(f"#search-results li a[href*='{page}']").first
+        found.wait_for(state="attached", timeout=5000)
+        assert seen.problems == [], words
+        tab.context.close()
+
+
+def test_the_ledger_is_filtered_by_part_kind_and_state(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + "ledger.html")
+    shown = "() => [...document.querySelectorAll('.ibkit-ledger > li')].filter(row => row.checkVisibility()).length"
+    assert tab.evaluate(shown) == 181
+    tab.get_by_label("State").select_option("open")
+    assert tab.evaluate(shown) == 2
+    assert tab.locator(".ibkit-claim-list > li:visible").count() == 2
+    tab.get_by_label("Part").select_option("Margins")
+    assert tab.evaluate(shown) == 1
+    tab.get_by_label("Kind of claim").select_option("theorem")
+    assert tab.evaluate(shown) == 1
+    tab.get_by_label("State").select_option("red")
+    assert tab.evaluate(shown) == 0
+    tab.get_by_role("button", name="Show all").click()
+    tab.wait_for_function(f"({shown})() === 181", timeout=2000)
+    tab.context.close()
+    tab, _ = open_page(browser, server + "ledger.html", java_script_enabled=False)
+    assert tab.locator(".ibkit-ledger > li").count() == 181
+    assert tab.locator(".ibkit-filters").inner_text() == ""
+    tab.context.close()
+
+
+def test_a_link_to_claims_opens_them(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + "ledger.html#spectral-descent-claims")
+    tab.evaluate(FRAMES)
+    assert tab.locator("#spectral-descent-claims").is_visible()
+    tab.context.close()
+
+
+def test_the_atlas_leads_to_the_claim(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + "atlas.html")
+    tab.get_by_role("link", name="the largest margin").click()
+    assert tab.url.endswith("spectral-descent.html#claim-diag")
+    assert tab.locator("#claim-diag").is_visible()
+    tab.context.close()
+
+
+def test_what_scrolls_sideways_can_be_reached_by_keyboard(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + CHAPTER, width=390)
+    tab.wait_for_function("document.querySelector('.ibkit-formula[tabindex]')", timeout=2000)
+    assert violations(tab) == []
+    tab.set_viewport_size({"width": 1600, "height": 900})
+    tab.wait_for_function("!document.querySelector('.ibkit-formula[tabindex]')", timeout=2000)
+    tab.context.close()
+
+
+def test_pages_are_light(browser: Any, server: str, html: Path) -> None:
+    """A chapter loads at most 1 MB, at most 500 KB of it scripts and fonts, without any compression."""
+    tab, seen = open_page(browser, "about:blank")
+    weights: dict[str, int] = {}
+    tab.on("response", lambda answer: weights.__setitem__(answer.url, len(answer.body())))
+    tab.goto(server + CHAPTER, wait_until="networkidle")
+    active = sum(size for url, size in weights.items() if url.split("?")[0].endswith((".js", ".woff", ".woff2")))
+    assert active <= 500_000
+    assert sum(weights.values()) <= 1_000_000
+    assert not any("searchindex" in url for url in seen.requests)
+    tab.context.close()

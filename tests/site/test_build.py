@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from fixture_book import code, display, made_claim
 
 from ibkit.book import site
 from ibkit.book.cache import seal
+from ibkit.book.layout import clean
 from ibkit.book.notebook import parse_notebook
-from ibkit.book.site import SiteError, build_site, clean
+from ibkit.book.site import SiteError, build_site
 
 CHAPTER = "margins/spectral-descent"
 
@@ -42,7 +44,7 @@ def source(root: Path) -> Path:
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook = nbformat.read(path, as_version=4)
     change(notebook)
     text = json.dumps(notebook)
     run = "run" in notebook["metadata"].get("ibkit", {})
@@ -93,7 +95,7 @@ def test_stale_chapter_is_refused(copy: Path) -> None:
 def test_red_claim_is_refused_and_named(copy: Path) -> None:
     red = code("claim('false')", [display(made_claim("false", "It never fails", (0.5,)).bundle())])
     edit_both(copy, lambda notebook: notebook["cells"].append(red))
-    with pytest.raises(SiteError, match=f"{CHAPTER}: cell 11 .*the claim 'false' is red"):
+    with pytest.raises(SiteError, match=f"{CHAPTER}: cell 15 .*the claim 'false' is red"):
         build_site(copy)
 
 
@@ -105,10 +107,10 @@ def test_red_claim_is_refused_and_named(copy: Path) -> None:
             code("1/0", [{"output_type": "error", "ename": "ZeroDivisionError", "evalue": "x"}]),
             "ZeroDivisionError: x",
         ),
-        ({**code("x = 1"), "execution_count": None}, r"cell 11 \(Claims: x = 1\): was not executed"),
+        ({**code("x = 1"), "execution_count": None}, r"cell 15 \(Claims: x = 1\): was not executed"),
         (
             code("w", [display({"application/vnd.jupyter.widget-view+json": {}})]),
-            r"cell 11 \(Claims: w\) shows a widget without",
+            r"cell 15 \(Claims: w\) shows a widget without",
         ),
         (code("w", [display({"text/html": '<img src="https://example.org/x.png">'})]), "from another site"),
     ],

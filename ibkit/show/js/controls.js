@@ -97,10 +97,15 @@ function makeSlider(parameter, first, parent, live, changed) {
     return known >= 0 ? { index: known } : { value };
   }
 
-  function refresh() {
-    const words = text();
+  // The author's own words for a value between two of the grid's come with the kernel's answer.
+  function say(words) {
+    if (!words || output.textContent === words) return;
     output.textContent = words;
     input.setAttribute("aria-valuetext", words);
+  }
+
+  function refresh() {
+    say(text());
     input.style.setProperty("--share", last ? position() / last : 0);
   }
 
@@ -121,5 +126,5 @@ function makeSlider(parameter, first, parent, live, changed) {
     input.value = value;
     refresh();
   };
-  return { parameter, playButton, position, place, set, setPlaying };
+  return { parameter, playButton, position, place, say, set, setPlaying };
 }

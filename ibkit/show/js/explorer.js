@@ -63,7 +63,11 @@ function mount(root, payload, ask) {
   function current() {
     const places = controls.sliders.map((slider) => slider.place());
     if (places.some((place) => "value" in place)) {
-      return offGrid.get(Object.fromEntries(controls.sliders.map((slider, i) => [slider.parameter.name, places[i]])));
+      const found = offGrid.get(
+        Object.fromEntries(controls.sliders.map((slider, i) => [slider.parameter.name, places[i]])),
+      );
+      if (found) controls.sliders.forEach((slider) => slider.say(found.words[slider.parameter.name]));
+      return found && found.frame;
     }
     offGrid.settle();
     return frames[places.reduce((number, { index }, i) => number * sizes[i] + index, 0)];
@@ -112,7 +116,8 @@ function makeOffGrid(ask, panels, status, onFrame) {
     tell("Computing …", "busy");
     try {
       const answer = await ask(values);
-      kept.set(key, readFrame(answer.frame, panels, decodeArrays(answer.data, answer.lengths), answer.texts));
+      const frame = readFrame(answer.frame, panels, decodeArrays(answer.data, answer.lengths), answer.texts);
+      kept.set(key, { frame, words: answer.words || {} });
       tell("", "");
     } catch (error) {
       kept.set(key, null);

@@ -1,0 +1,40 @@
+"""Every page of the whole built book in a real browser: ``make check-site``.
+
+Not collected with the other tests; run by name, on the site named by ``IBKIT_SITE`` or on ``_build/html``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixture_book import REPOSITORY
+from inspect_page import inspect
+from references import broken_links, foreign_loads
+
+SITE = Path(os.environ.get("IBKIT_SITE") or REPOSITORY / "_build" / "html").resolve()
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The whole book's site, in the place of the fixture's."""
+    return SITE
+
+
+def test_there_is_a_site() -> None:
+    assert PAGES, f"{SITE} holds no page: run make book first"
+
+
+def test_links_and_loads() -> None:
+    assert broken_links(SITE) == []
+    assert foreign_loads(SITE) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("way", "width", "dark"), [("file", 390, True), ("http", 1280, False)])
+def test_page_is_whole(browser: Any, html: Path, server: str, way: str, width: int, dark: bool, page: str) -> None:
+    base = f"{html.as_uri()}/" if way == "file" else server
+    assert inspect(browser, base + page, width, dark).complaints(base) == []

@@ -1,0 +1,103 @@
+"""The live side: a chapter opened in JupyterLab itself, run, and its explorer asked for a value between those of the grid."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixture_book import REPOSITORY, code, markdown
+from inspect_page import open_page
+
+CHAPTER = """
+import numpy as np
+
+from ibkit.show import Lines, explore
+
+asked = []
+
+
+def compute(rate, power):
+    asked.append(rate)
+    t = np.arange(1, 40)
+    return Lines(series={"loss": np.exp(-rate * t) * power}, x=t, xlabel="step", ylabel="loss", note=f"rate {rate:.4f}")
+
+
+explore(compute, {"rate": [0.1, 0.2, 0.4], "power": [1, 2]}, formats={"rate": "{:.3f}"}, title="Decay", alt="It falls.")
+"""
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab on this machine alone, at a folder with one notebook; gives its address."""
+    home = tmp_path_factory.mktemp("laboratory")
+    cells = [markdown("# A chapter"), code(CHAPTER)]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = None
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    work = home / "work"
+    work.mkdir()
+    (work / "chapter.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
+    environment |= {
+        name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    }
+    environment |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"]
+    command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={work}", "--LabApp.news_url=None"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    log = home / "log"
+    with log.open("w", encoding="utf-8") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=work)
+    try:
+        yield _address(server, log)
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        text = log.read_text(encoding="utf-8")
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab", text):
+            return f"http://127.0.0.1:{found[1]}/"
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+def test_a_chapter_runs_and_its_explorer_answers_off_the_grid(browser: Any, laboratory: str) -> None:
+    tab, _ = open_page(browser, f"{laboratory}lab/tree/chapter.ipynb?reset")
+    tab.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    tab.wait_for_selector(".jp-NotebookPanel-toolbar [data-status=idle]", timeout=60_000)
+    tab.get_by_role("menuitem", name="Run", exact=True).click()
+    tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    explorer = tab.locator(".ibkit-explorer[aria-label='Decay']")
+    explorer.locator("input[type=range]").first.wait_for(timeout=60_000)
+    note = explorer.locator(".ibx-note")
+    assert note.inner_text() == "rate 0.1000"
+    slider = explorer.get_by_label("rate", exact=True)
+    for _ in range(5):
+        slider.press("ArrowRight")
+    tab.wait_for_function(
+        "() => document.querySelector('.ibkit-explorer .ibx-note')?.textContent === 'rate 0.1414'", timeout=20_000
+    )
+    assert slider.get_attribute("aria-valuetext") == "0.141"
+    slider.press("End")
+    tab.wait_for_function("() => document.querySelector('.ibkit-explorer .ibx-note').textContent === 'rate 0.4000'")
+    assert tab.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    tab.context.close()
