@@ -1,13 +1,15 @@
 """Executing a book: ours against the sum of its work, and against the ways that one would use instead.
 
-Eight synthetic chapters, each of which imports torch and matplotlib, works about two seconds and draws a figure.
-nbmake, which only this file needs, is installed into a folder of its own (`pip install --target`).
+Synthetic chapters import torch and matplotlib, work for some seconds of processor time and draw a figure: long ones as
+the book's are, short ones for the comparison. nbmake, which only this file needs, is installed into a folder of its own
+(`pip install --target`), without what it depends on: that is here.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,21 +23,25 @@ from ibkit.book.environment import kernel_environment, worker_environment
 from ibkit.book.run import run_chapters
 from ibkit.book.tree import Tree
 
-CHAPTERS, CORES = 8, 2
+CORES = 2
+LONG, SHORT = (8, 8), (6, 2)  # how many chapters, of how many seconds each
 PARAMETERS = 'seed: int = 0  # random seed\nprofile: str = "quick"  # quick | full'
 IMPORTS = "import time\nimport numpy as np\nimport torch\nimport matplotlib.pyplot as plt"
-WORK = "end = time.process_time() + 2\nwhile time.process_time() < end:\n    torch.randn(50, 50) @ torch.randn(50, 50)"
+WORK = """begun, end = time.perf_counter(), time.process_time() + {seconds}
+while time.process_time() < end:
+    torch.randn(50, 50) @ torch.randn(50, 50)
+print(time.perf_counter() - begun)"""
 DRAW = "plt.plot(np.arange(9))\nplt.show()"
 ENVIRONMENT = {**worker_environment(), **{k: v for k, v in kernel_environment().items() if "THREADS" in k}}
 
 
-def make_book(root: Path) -> Tree:
+def make_book(root: Path, chapters: int, seconds: int) -> Tree:
     """Write the chapters, and what Jupyter Book needs to build them."""
     (root / "chapters" / "part").mkdir(parents=True)
     toc = ["format: jb-book", "root: index", "chapters:"]
-    for number in range(CHAPTERS):
+    for number in range(chapters):
         cells = [{"cell_type": "markdown", "metadata": {}, "source": f"# Chapter {number}"}]
-        for source in (PARAMETERS, IMPORTS, WORK, DRAW):
+        for source in (PARAMETERS, IMPORTS, WORK.format(seconds=seconds), DRAW):
             tags = {"tags": ["parameters"]} if source is PARAMETERS else {}
             cells.append(
                 {"cell_type": "code", "metadata": tags, "source": source, "outputs": [], "execution_count": None}
@@ -63,6 +69,28 @@ def command(*words: str | Path, root: Path, **environment: str) -> Callable[[], 
     )
 
 
+def worked(path: Path) -> float:
+    """Return how long the work in an executed chapter took by its own clock."""
+    outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
+    return float("".join(next(output["text"] for output in outputs if output["output_type"] == "stream")))
+
+
+def fixed_cost(tree: Tree, warm: bool) -> float:
+    """Return the median seconds that a kernel lives beyond the work in it, once the workers are up."""
+    done = run_chapters(tree.chapters()[:4], tree=tree, jobs=1, warm=warm, force=True)
+    around = [result.kernel_seconds - worked(Path(result.address)) for result in done.results]
+    return statistics.median(around[1:])
+
+
+def stock_cost(tree: Tree, out: Path) -> float:
+    """Return the median seconds that a process with papermill takes beyond the work in its chapter."""
+    around = []
+    for chapter in tree.chapters()[:3]:
+        call = f"import papermill; papermill.execute_notebook({str(chapter.path)!r}, {str(out)!r}, progress_bar=False)"
+        around.append(clock(command("-c", call, root=tree.root)) - worked(out))
+    return statistics.median(around)
+
+
 def install_nbmake(folder: Path) -> bool:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), "nbmake==1.5.5"]
     return subprocess.run(pip, capture_output=True, check=False).returncode == 0
@@ -70,58 +98,35 @@ def install_nbmake(folder: Path) -> bool:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        root = Path(scratch) / "book"
-        tree = make_book(root)
-        chapters = tree.chapters()
-        notebooks = [chapter.path for chapter in chapters]
-        kept = True
-        measured = {}
-        for name, warm in (("warm", True), ("cold", False)):
-            done = run_chapters(chapters, tree=tree, jobs=CORES, warm=warm, force=True)
-            busy = sum(result.seconds for result in done.results)
-            measured[name] = done.seconds
-            bound = 1.10 if warm else None
-            kept &= report(f"{name}: wall / (seconds in cells / {CORES})", done.seconds / (busy / CORES), bound)
-        fixed = {}
-        for name, warm in (("warm", True), ("cold", False)):
-            many = run_chapters(chapters[:4], tree=tree, jobs=1, warm=warm, force=True)
-            around = [result.kernel_seconds - result.seconds for result in many.results]
-            # The imports are a cell's, and work takes two seconds: what else a chapter takes is fixed cost.
-            fixed[name] = sorted(around[i] + many.results[i].seconds - 2 for i in range(4))[1]
-        stock = []
-        for path in notebooks[:3]:
-            call = f"import papermill; papermill.execute_notebook({str(path)!r}, None, progress_bar=False)"
-            stock.append(clock(command("-c", call, root=root)) - 2)
-        kept &= report("seconds around a chapter, imports included, warm workers", fixed["warm"], 1.0)
-        report("  the same, cold workers", fixed["cold"])
-        report("  the same, papermill in a process a chapter", sorted(stock)[1])
-        shell = clock(
-            lambda: [
-                command("-m", "papermill", "--no-progress-bar", path, root / "out.ipynb", root=root)()
-                for path in notebooks
-            ]
+        out = Path(scratch) / "out.ipynb"
+        tree = make_book(Path(scratch) / "long", *LONG)
+        done = run_chapters(tree.chapters(), tree=tree, jobs=CORES)
+        busy = sum(result.seconds for result in done.results) / CORES
+        kept = report(
+            f"{LONG[0]} chapters of {LONG[1]} s: wall / (seconds in cells / {CORES})", done.seconds / busy, 1.10
         )
+        root = Path(scratch) / "short"
+        tree = make_book(root, *SHORT)
+        notebooks = [chapter.path for chapter in tree.chapters()]
+        kept &= report("seconds around a chapter, imports included, warm workers", fixed_cost(tree, True), 1.0)
+        report("  the same, cold kernels", fixed_cost(tree, False))
+        report("  the same, stock papermill in a process a chapter", stock_cost(tree, out))
+        ours = run_chapters(tree.chapters(), tree=tree, jobs=CORES, force=True).seconds
+        cold = run_chapters(tree.chapters(), tree=tree, jobs=CORES, force=True, warm=False).seconds
+        loop = [command("-m", "papermill", "--no-progress-bar", path, out, root=root) for path in notebooks]
+        shell = clock(lambda: [run() for run in loop])
         build = clock(command("-c", "from jupyter_book.cli.main import main; main()", "build", "-q", ".", root=root))
-        report("ours / papermill's command line in a loop", measured["warm"] / shell)
-        report("ours / jupyter-book build that executes (its pages included)", measured["warm"] / build)
-        if install_nbmake(root / "nbmake"):
-            path = os.pathsep.join([str(root / "nbmake"), ENVIRONMENT["PYTHONPATH"]])
-            options = [
-                "-p",
-                "nbmake.pytest_plugin",
-                "-p",
-                "no:cacheprovider",
-                "--nbmake",
-                "-n",
-                str(CORES),
-                "-q",
-                "--rootdir",
-                str(root),
-            ]
+        print(f"{SHORT[0]} chapters of {SHORT[1]} s, all in {ours:.1f} s")
+        report("  ours / ours with cold kernels", ours / cold)
+        report("  ours / papermill's command line in a loop", ours / shell)
+        report("  ours / jupyter-book build that executes (its pages included)", ours / build)
+        if install_nbmake(Path(scratch) / "nbmake"):
+            path = os.pathsep.join([str(Path(scratch) / "nbmake"), ENVIRONMENT["PYTHONPATH"]])
+            options = ["-p", "no:cacheprovider", "--nbmake", "-n", str(CORES), "-q", "--rootdir", str(root)]
             nbmake = clock(command("-m", "pytest", *options, *notebooks, root=root, PYTHONPATH=path))
-            report(f"ours / nbmake -n {CORES}", measured["warm"] / nbmake)
+            report(f"  ours / nbmake -n {CORES}", ours / nbmake)
         else:
-            print("nbmake could not be installed: not compared with it")
+            print("  nbmake could not be installed: not compared with it")
     return 0 if kept else 1
 
 

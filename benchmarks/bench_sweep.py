@@ -49,9 +49,7 @@ def main() -> int:
         done = subprocess.run(command, env=worker_environment(), check=True, capture_output=True, text=True)
         seconds, rows = done.stdout.split()
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(
-            f"the table of {RESULTS:,} results has {int(rows):,} rows; its process took {time.perf_counter() - begun:.1f} s"
-        )
+        print(f"{RESULTS:,} results, {int(rows):,} rows")
         kept = report("  seconds to make and write it", float(seconds), 5)
         kept &= report("  MB at most in memory", peak, 500)
         cells = [

@@ -100,7 +100,7 @@ def sweep_command(
 
 
 @click.command("verify")
-@click.argument("slugs", nargs=-1, required=True, metavar="SLUG...")
+@click.argument("slugs", nargs=-1, metavar="SLUG...")
 @click.option("--seeds", default="20", metavar="N", help="How many seeds from 0 on, or values such as 0:20 or 3,5,7.")
 @click.option(
     "--at-least",
@@ -128,13 +128,16 @@ def verify_command(
     force: bool,
     root: str | None,
 ) -> int:
-    """Run chapters at several seeds: the share at which each claim holds, with its exact interval, for the ledger."""
+    """Run chapters at several seeds: the share at which each claim holds, with its exact interval, for the ledger.
+
+    Every chapter of the book if none is named.
+    """
     from ibkit.book.sweep import run_sweep
     from ibkit.book.tree import find_chapter, need_tree
     from ibkit.book.verify import count_claims, keep_verification, plan_verification
 
     tree = need_tree(root)
-    chapters = [find_chapter(slug, tree) for slug in dict.fromkeys(slugs)]
+    chapters = [find_chapter(slug, tree) for slug in dict.fromkeys(slugs)] if slugs else tree.chapters()
     plans = [plan_verification(chapter, _seeds(seeds), tree=tree, force=force) for chapter in chapters]
     _need_dask()
     fine = True
