@@ -2,7 +2,8 @@
 # make test    style, unit tests, chapter contracts, the site in a browser
 # make serve   the built site on http://127.0.0.1:8000
 # make check-site  every page of the built book in a browser: links, mathematics, barriers, explorers, phone and desk
-# make check   every chapter's claims at seeds 0, 1 and 2
+# make check   every chapter's claims at three seeds, with the share at which each holds
+# make audit   what the lock pins, against known vulnerabilities
 # make bench   what must be fast, as ratios against what one would use instead
 # make clean   remove what was built (make distclean: the environment too)
 # Each sets up .venv from requirements.lock by itself.
@@ -15,7 +16,7 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help book test serve check check-site bench lint clean distclean
+.PHONY: help book test serve check audit check-site bench lint clean distclean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -49,7 +50,10 @@ serve: $(READY)
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 check: $(READY)
-	@for seed in 0 1 2; do echo "Seed $$seed"; $(BIN)/ibkit run -p seed $$seed --out _build/check/seed-$$seed || exit 1; done
+	@$(BIN)/ibkit verify --seeds 3
+
+audit: $(READY)
+	@$(BIN)/python .ci/audit
 
 check-site: $(READY)
 	@test -f _build/html/index.html || { echo "There is no site yet: run make book first" >&2; exit 1; }

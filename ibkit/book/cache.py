@@ -1,4 +1,7 @@
-"""When an executed notebook still stands: the key of what it was made from, and the seal that shows it is whole."""
+"""When an executed notebook still stands: the key of what it was made from, and the seal that shows it is whole.
+
+The seal is a keyed hash: it shows too that the notebook was executed here (see `ibkit.book.trust`).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from typing import Any
 from ibkit.book.notebook import Notebook, source_form
 from ibkit.book.parameters import Value, jsonable
 from ibkit.book.tree import Tree
+from ibkit.book.trust import keyed_hash
 
 #: The modules of `ibkit.book` that shape an executed notebook. The rest of `ibkit.book` (site, ledger, command
 #: line) cannot change one, so that editing it re-runs nothing.
-_SHAPING = ("book/clean.py", "book/execute.py", "book/verdict.py", "book/parameters.py")
+_SHAPING = tuple(f"book/{name}.py" for name in ("clean", "environment", "execute", "nursery", "parameters", "verdict"))
 _UNSEALED = "0" * 64
 
 
@@ -56,7 +60,7 @@ def run_key(nb: Notebook, values: Mapping[str, Value], tree: Tree | None) -> str
 
 
 def seal(nb: Notebook) -> str:
-    """Write an executed notebook as text that carries its own hash, at `metadata.ibkit.run.digest`.
+    """Write an executed notebook as text that carries its own keyed hash, at `metadata.ibkit.run.digest`.
 
     Args:
         nb: an executed notebook with `metadata.ibkit.run`.
@@ -67,27 +71,45 @@ def seal(nb: Notebook) -> str:
     nb["metadata"]["ibkit"]["run"]["digest"] = _UNSEALED
     text = json.dumps(_split(nb), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     text = text.encode("utf-8", "replace").decode()  # lone surrogates in an output fit into no file
-    return _with_digest(text, _UNSEALED, _hash(text))
+    return _with_digest(text, _UNSEALED, keyed_hash(text))
 
 
 def read_sealed(text: str | None) -> dict[str, Any] | None:
-    """Return what a sealed notebook says of its run, if it is whole.
+    """Return what a sealed notebook says of its run, if it is whole and was sealed here.
 
     Args:
         text: the text of an executed notebook, None when there is none.
 
     Returns:
-        Its `metadata.ibkit.run`; None when the text is missing, cut short, or changed since it was sealed.
+        Its `metadata.ibkit.run`; None when the text is missing, cut short, changed since it was sealed, or sealed
+        elsewhere.
     """
     if text is None:
         return None
     try:
         run = json.loads(text)["metadata"]["ibkit"]["run"]
         digest = run["digest"]
-        whole = isinstance(digest, str) and _hash(_with_digest(text, digest, _UNSEALED)) == digest
+        whole = isinstance(digest, str) and keyed_hash(_with_digest(text, digest, _UNSEALED)) == digest
     except (ValueError, KeyError, TypeError):
         return None
     return run if whole else None
+
+
+def seal_json(value: Any) -> str:
+    """Write a JSON value as text with its keyed hash beside it."""
+    body = json.dumps(value, sort_keys=True)
+    return json.dumps({"digest": keyed_hash(body), "content": value}, sort_keys=True) + "\n"
+
+
+def unseal_json(text: str | None) -> Any:
+    """Return the value in a text from `seal_json`; None when it is missing, damaged, or was sealed elsewhere."""
+    try:
+        stored = json.loads(text or "")
+        content = stored["content"]
+        whole = keyed_hash(json.dumps(content, sort_keys=True)) == stored["digest"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return content if whole else None
 
 
 def _with_digest(text: str, old: str, new: str) -> str:
@@ -121,7 +143,3 @@ def _split_output(output: dict[str, Any]) -> dict[str, Any]:
 
 def _file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -13,19 +13,13 @@ from typing import Any
 import click
 
 import ibkit
+from ibkit.book import cli_options as options
+from ibkit.book.cli_sweep import sweep_command, verify_command
 from ibkit.book.errors import InputError, Interrupted
 
-_root = click.option("--root", metavar="DIR", help="The book's folder; found from the current one if not given.")
 _jobs = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Chapters at once; all cores if not given."
 )
-_timeout = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Time for a whole chapter; 300 for the quick profile and no limit otherwise, if not given.",
-)
-_force = click.option("--force", is_flag=True, help="Run chapters that are unchanged too.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,9 +34,11 @@ def cli() -> None:
 @click.option("--profile", metavar="NAME", help="The same as -p profile NAME.")
 @_jobs
 @click.option("--out", metavar="DIR", help="Output folder, or an fsspec address such as s3://bucket/runs.")
-@_timeout
-@_force
-@_root
+@options.timeout
+@options.memory
+@options.cold
+@options.force
+@options.root
 def run_command(
     slugs: tuple[str, ...],
     pairs: tuple[tuple[str, str], ...],
@@ -50,6 +46,8 @@ def run_command(
     jobs: int | None,
     out: str | None,
     timeout: float | None,
+    memory: float | None,
+    cold: bool,
     force: bool,
     root: str | None,
 ) -> int:
@@ -59,14 +57,24 @@ def run_command(
 
     tree = find_tree(root) if slugs else need_tree(root)
     chapters = [find_chapter(slug, tree) for slug in slugs] if slugs else tree.chapters()
-    given = _parameters(pairs, profile)
+    given = options.take_pairs(pairs, profile)
 
     def run(listener: Any) -> Any:
         return run_chapters(
-            chapters, tree=tree, parameters=given, jobs=jobs, out=out, timeout=timeout, force=force, listener=listener
+            chapters,
+            tree=tree,
+            parameters=given,
+            jobs=jobs,
+            out=out,
+            timeout=timeout,
+            memory_mb=memory,
+            warm=not cold,
+            force=force,
+            listener=listener,
         )
 
-    report = _run(run, chapters)
+    with options.alone(tree, exclusive=False):
+        report = _run(run, chapters)
     for folder in sorted({r.address[: -len(r.chapter.file) - 1] for r in report.results if r.status != "failed"}):
         from ibkit.book.console import shown
 
@@ -76,10 +84,14 @@ def run_command(
 
 @cli.command("build")
 @_jobs
-@_timeout
-@_force
-@_root
-def build_command(jobs: int | None, timeout: float | None, force: bool, root: str | None) -> int:
+@options.timeout
+@options.memory
+@options.cold
+@options.force
+@options.root
+def build_command(
+    jobs: int | None, timeout: float | None, memory: float | None, cold: bool, force: bool, root: str | None
+) -> int:
     """Run the chapters that changed, then build the site from those that pass; no site while one fails."""
     from ibkit.book.run import run_chapters
     from ibkit.book.tree import need_tree
@@ -88,27 +100,41 @@ def build_command(jobs: int | None, timeout: float | None, force: bool, root: st
     chapters = tree.chapters()
 
     def run(listener: Any) -> Any:
-        return run_chapters(chapters, tree=tree, jobs=jobs, timeout=timeout, force=force, listener=listener)
+        return run_chapters(
+            chapters,
+            tree=tree,
+            jobs=jobs,
+            timeout=timeout,
+            memory_mb=memory,
+            warm=not cold,
+            force=force,
+            listener=listener,
+        )
 
-    report = _run(run, chapters)
-    if not report.ok:
-        return _verdict(report, "; the site is not built")
-    tree.prune_executed()
-    from ibkit.book.site import build_site
+    with options.alone(tree, exclusive=True):
+        report = _run(run, chapters)
+        if not report.ok:
+            return _verdict(report, "; the site is not built")
+        tree.prune_executed()
+        from ibkit.book.site import build_site
 
-    click.echo("Building the site")
-    try:
-        site = build_site(tree.root)
-    except (RuntimeError, OSError) as error:
-        _complain(f"the site is not built: {error}")
-        return 1
+        click.echo("Building the site")
+        try:
+            site = build_site(tree.root)
+        except (RuntimeError, OSError) as error:
+            options.complain(f"the site is not built: {error}")
+            return 1
     click.echo(f"The site is in {site}")
     return 0
 
 
+cli.add_command(sweep_command)
+cli.add_command(verify_command)
+
+
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, for programs.")
-@_root
+@options.root
 def list_command(as_json: bool, root: str | None) -> int:
     """List the chapters: part, slug, parameters, and whether each has been run as it is now."""
     from ibkit.book.status import chapter_states
@@ -129,7 +155,7 @@ def list_command(as_json: bool, root: str | None) -> int:
 
 @cli.command("new")
 @click.argument("slug")
-@_root
+@options.root
 def new_command(slug: str, root: str | None) -> int:
     """Begin a chapter: a notebook from the template for one of the papers, entered in the table of contents."""
     from ibkit.book.console import shown
@@ -156,31 +182,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(error.format_message())
         code = 2
     except click.ClickException as error:
-        _complain(error.format_message())
+        options.complain(error.format_message())
         code = 2
     except InputError as error:
-        _complain(str(error))
+        options.complain(str(error))
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _complain("stopped")
+        options.complain("stopped")
         code = 130
     except BrokenPipeError:
         code = 1
     except OSError as error:
-        _complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        options.complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _parameters(pairs: Sequence[tuple[str, str]], profile: str | None) -> dict[str, str]:
-    if profile is not None:
-        pairs = [*pairs, ("profile", profile)]
-    given: dict[str, str] = {}
-    for name, value in pairs:
-        if given.get(name, value) != value:
-            raise InputError(f"parameter {name!r} is given twice: {given[name]!r} and {value!r}")
-        given[name] = value
-    return given
 
 
 def _run(run: Any, chapters: Sequence[Any]) -> Any:
@@ -195,9 +210,7 @@ def _run(run: Any, chapters: Sequence[Any]) -> Any:
         console.close()
         passed = [r.chapter.name for r in stopped.report.results if r.status == "passed"]
         kept = f"{plural(len(passed), 'chapter')} finished and kept{': ' if passed else ''}{', '.join(passed)}"
-        _complain(f"stopped by {'Ctrl-C' if stopped.signum == 2 else f'signal {stopped.signum}'}; {kept}")
-        # Not raised on: click would make of it an interruption like any other.
-        raise SystemExit(128 + stopped.signum) from None
+        raise options.stopped(stopped, kept) from None
     console.close()
     click.echo(summary(report, total))
     return report
@@ -208,12 +221,8 @@ def _verdict(report: Any, consequence: str = "") -> int:
     if report.ok:
         return 0
     named = "; ".join(f"{result.chapter.name} {result.problems[0]}" for result in report.failed)
-    _complain(f"{len(report.failed)} of {len(report.results)} chapters failed{consequence}: {named}")
+    options.complain(f"{len(report.failed)} of {len(report.results)} chapters failed{consequence}: {named}")
     return 1
-
-
-def _complain(message: str) -> None:
-    click.echo(f"ibkit: {' '.join(message.split())}", err=True)
 
 
 if __name__ == "__main__":

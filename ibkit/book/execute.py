@@ -9,31 +9,35 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
+import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
-import psutil
+from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from ibkit.book.cache import seal
 from ibkit.book.clean import name_cells, with_outputs
+from ibkit.book.environment import kernel_environment
+from ibkit.book.kernels import provisioner_for
 from ibkit.book.notebook import Notebook, where
-from ibkit.book.processes import kill_group
-from ibkit.book.verdict import Verdict, judge
+from ibkit.book.processes import available_cores
+from ibkit.book.verdict import DRY, Verdict, judge
+from ibkit.book.watch import Watch
 
-#: One thread a kernel: sums are then taken in the same order whatever runs beside it, and `-j` is the only parallelism.
-_THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM")
+_OUT_OF_MEMORY = re.compile(r"MemoryError|allocate|out of memory|bad_alloc", re.IGNORECASE)
 _REPORTED = ("torch", "numpy", "scipy", "scikit-learn", "cvxpy", "matplotlib")
 
 
@@ -48,6 +52,9 @@ class Outcome:
         seconds: time spent in cells.
         kernel_seconds: from the kernel's start to its end.
         peak_mb: the kernel's highest resident memory, in MB; None when it was never seen.
+        whole: whether every cell ran to its end.
+        measured: the claims and the recorded numbers, as the notebook emitted them.
+        run: the provenance that the notebook carries, less the seal.
     """
 
     text: str
@@ -56,59 +63,9 @@ class Outcome:
     seconds: float
     kernel_seconds: float
     peak_mb: float | None
-
-
-@dataclass
-class Watch:
-    """The eye on one kernel.
-
-    Args:
-        timeout: seconds from the kernel's start after which it is ended.
-        on_event: hears `kernel` (its process id) and `cell` (the index of a cell that is done).
-    """
-
-    timeout: float | None = None
-    on_event: Callable[[str, int], None] = lambda event, value: None
-    nb: Any = None
-    cell: int | None = None
-    seconds: float = 0.0
-    started: float = field(default_factory=time.monotonic)
-    timed_out: bool = False
-    peak: int = 0
-    process: Any = None
-    _done: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def kernel_started(self, process: Any) -> None:
-        """Begin to watch the kernel's process."""
-        self.process = process
-        self.on_event("kernel", process.pid)
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def take_peak(self) -> None:
-        """Take the kernel's highest memory so far; the system's own figure where it keeps one."""
-        with suppress(psutil.Error, OSError):
-            self.peak = max(self.peak, psutil.Process(self.process.pid).memory_info().rss)
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-            marks = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")]
-            self.peak = max([self.peak, *(1024 * kib for kib in marks)])  # none for a kernel that has just ended
-
-    def end(self) -> None:
-        """Stop watching, and see that nothing of the kernel is left."""
-        self._done.set()
-        if self.process is not None:
-            kill_group(self.process.pid)
-        if self._thread is not None:
-            self._thread.join()
-
-    def _look(self) -> None:
-        while not self._done.wait(0.1):
-            self.take_peak()
-            if self.timeout is not None and time.monotonic() - self.started > self.timeout:
-                self.timed_out = True
-                kill_group(self.process.pid)
-                return
+    whole: bool
+    measured: dict[str, list[dict[str, Any]]]
+    run: dict[str, Any]
 
 
 def execute(
@@ -117,6 +74,8 @@ def execute(
     *,
     timeout: float | None = None,
     scratch: str | None = None,
+    nursery: str | None = None,
+    memory_mb: float | None = None,
     on_event: Callable[[str, int], None] = lambda event, value: None,
 ) -> Outcome:
     """Run one notebook in a fresh kernel, whatever happens in it.
@@ -126,13 +85,15 @@ def execute(
         run: provenance to keep in `metadata.ibkit.run`, to which times, memory and versions are added.
         timeout: seconds for the whole chapter; None for no limit.
         scratch: where the kernel's working folder is made; a temporary folder if not given.
+        nursery: the socket of an `ibkit.book.nursery` that forks the kernel; it is started cold if None.
+        memory_mb: megabytes that the kernel and all that it starts may use; None for no limit.
         on_event: called with `("kernel", process id)` and `("cell", index)` as the run goes on.
 
     Returns:
         The outcome; a failure inside the notebook is an outcome, not an exception.
     """
     source = name_cells(notebook)
-    watch = Watch(timeout=timeout, on_event=on_event)
+    watch = Watch(timeout=timeout, memory_mb=memory_mb, on_event=on_event)
     problem = None
     with tempfile.TemporaryDirectory(prefix="k", dir=scratch, ignore_cleanup_errors=True) as folder:
         try:
@@ -145,6 +106,7 @@ def execute(
                 progress_bar=False,
                 watch=watch,
                 folder=folder,
+                nursery=nursery,
             )
         except PapermillExecutionError:
             pass  # the error output is in the notebook, where the gate finds it
@@ -154,23 +116,45 @@ def execute(
             kernel_seconds = time.monotonic() - watch.started
             watch.end()
     executed = with_outputs(source, watch.nb or source)
-    verdict = judge(executed)
-    if problem or watch.timed_out:
+    verdict = judge(executed, decide=(run or {}).get("profile") != DRY)
+    reason = watch.ended_because or problem
+    if reason:
         place = where(executed, watch.cell) if watch.cell is not None else "before the first cell"
-        reason = f"the chapter's time is over ({timeout:g} s)" if watch.timed_out else problem
-        verdict = Verdict(verdict.claims, [f"{place}: {reason}"])
+        verdict = Verdict(verdict.claims, [f"{place}: {reason}"], verdict.records, whole=False)
+    elif memory_mb and not verdict.whole and _OUT_OF_MEMORY.search(verdict.problems[0]):
+        verdict.problems[0] += f" (a run may use {memory_mb:g} MB)"
     peak = round(watch.peak / 1e6, 1) if watch.peak else None
-    executed["metadata"].setdefault("ibkit", {})["run"] = {
+    provenance = {
         **(run or {}),
         "seconds": round(watch.seconds, 3),
         "kernel_seconds": round(kernel_seconds, 3),
         "peak_mb": peak,
-        "versions": versions(),
+        "host": dict(host_kind()),
+        "versions": dict(versions()),
     }
+    executed["metadata"].setdefault("ibkit", {})["run"] = dict(provenance)
     claims = {state: verdict.count(state) for state in ("held", "open", "red")}
-    return Outcome(seal(executed), verdict.problems, claims, watch.seconds, kernel_seconds, peak)
+    measured = {"claims": verdict.claims, "records": verdict.records}
+    text = seal(executed)
+    return Outcome(
+        text, verdict.problems, claims, watch.seconds, kernel_seconds, peak, verdict.whole, measured, provenance
+    )
 
 
+@cache
+def host_kind() -> dict[str, Any]:
+    """Return what kind of machine this is, as far as results and times depend on it; nothing that names the machine."""
+    kind: dict[str, Any] = {"system": platform.system(), "machine": platform.machine(), "cores": available_cores()}
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        kind["processor"] = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    with suppress(OSError):
+        cards = (file.read_text() for file in Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        kind["gpus"] = [line.split(":", 1)[1].strip() for text in cards for line in text.splitlines()[:1]]
+    return {name: value for name, value in kind.items() if value}
+
+
+@cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
     found = {"python": platform.python_version()}
@@ -180,22 +164,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def kernel_environment() -> dict[str, str]:
-    """Return the environment of a kernel: single-threaded, with a fixed hash seed, free of the debugger's warning."""
-    threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
-    return {**os.environ, **threads, "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-
-
 class _Client(PapermillNotebookClient):
     """papermill's client, which tells the watch what it does."""
 
-    def __init__(self, nb_man: Any, watch: Watch, folder: str, **options: Any) -> None:
+    def __init__(self, nb_man: Any, watch: Watch, folder: str, nursery: str | None, **options: Any) -> None:
         super().__init__(nb_man, **options)
         self._watch = watch
         self._folder = folder
+        self._nursery = nursery
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
+        manager.client_class = "ibkit.book.kernels.ReadyClient"
+        manager.provisioner = provisioner_for(manager, self._nursery)
         if os.name == "posix":
             # Sockets in a folder of our own: TCP ports are picked by each process alone, and two can pick the same.
             manager.transport = "ipc"
@@ -221,6 +202,17 @@ class _Client(PapermillNotebookClient):
             if cell.cell_type == "code":
                 watch.on_event("cell", cell_index)
 
+    async def _async_cleanup_kernel(self) -> None:
+        # Jupyter ends kernels too, but looks only every tenth of a second whether they are gone.
+        provisioner = self.km.provisioner if self.km is not None else None
+        if provisioner is not None and provisioner.has_process:
+            with suppress(OSError):
+                await provisioner.kill()
+            await provisioner.wait()
+        await super()._async_cleanup_kernel()
+
+    _cleanup_kernel = run_sync(_async_cleanup_kernel)
+
     def papermill_execute_cells(self) -> None:
         try:
             super().papermill_execute_cells()
@@ -239,6 +231,7 @@ class _Engine(NBClientEngine):
             nb_man,
             watch,
             options["folder"],
+            options["nursery"],
             kernel_name=kernel_name,
             log=papermill.log.logger,
             timeout=None,
@@ -263,7 +256,8 @@ def _died(watch: Watch, error: Exception) -> str:
             code = watch.process.poll()
     memory = f", peak memory {watch.peak / 1e6:.0f} MB" if watch.peak else ""
     if code is not None and code < 0 and "died" in str(error).lower():
-        return f"the kernel was killed by signal {-code}{memory}"
+        hint = "; the system may have run out of memory" if code == -signal.SIGKILL else ""
+        return f"the kernel was killed by signal {-code}{memory}{hint}"
     if "died" in str(error).lower():
         return f"the kernel died{f' with exit code {code}' if code else ''}{memory}"
     lines = str(error).strip().splitlines()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ibkit.book.cache import read_sealed
 from ibkit.book.errors import InputError
 from ibkit.book.notebook import Notebook, read_notebook, source_form, where
 from ibkit.book.verdict import judge
@@ -40,6 +41,9 @@ def chapter_problem(chapter: str, source: Path, executed: Path) -> str | None:
         return f"{chapter}: {error}"
     if source_form(before) != source_form(after):
         return f"{chapter}: its executed notebook is stale: the notebook is not what was run; run it again"
+    if read_sealed(executed.read_text(encoding="utf-8")) is None:
+        # Its outputs would stand in the page as they are: HTML and scripts included.
+        return f"{chapter}: its executed notebook was not made here, or was changed since; run it again"
     verdict = judge(after)
     if verdict.problems:
         return f"{chapter}: {verdict.problems[0]}"

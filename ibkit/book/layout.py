@@ -24,7 +24,7 @@ from ibkit.book.pages.lists import landing_chapters, part_list
 from ibkit.book.pages.thumbnails import write_thumbnails
 from ibkit.book.sphinx_ext import PIECES
 from ibkit.book.toc import TOC, toc_text
-from ibkit.book.verdict import CLAIM_MIME
+from ibkit.book.verdict import CLAIM_MIME, RECORD_MIME
 
 CONFIG = "_config.yml"
 ASSETS = "_assets"
@@ -154,11 +154,13 @@ def clean(notebook: Notebook) -> Notebook:
             cell["metadata"].pop(name, None)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            for mime in (WIDGET_MIME, CLAIM_MIME):
+            for mime in (WIDGET_MIME, CLAIM_MIME, RECORD_MIME):
                 data.pop(mime, None)
             text = "".join(data.get("text/html", ""))
             if 'class="ibkit-claims"' in text:
                 data["text/html"] = mark_math(text)
+    for name in ("digest", "kernel_seconds", "peak_mb"):  # differ from run to run, and no page shows them
+        result["metadata"].get("ibkit", {}).get("run", {}).pop(name, None)
     return result
 
 

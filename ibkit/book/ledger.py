@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ibkit.book.catalogue import PARTS, Paper, load_catalogue
 from ibkit.book.errors import InputError
 from ibkit.book.notebook import read_notebook
 from ibkit.book.verdict import CLAIM_MIME
+from ibkit.book.verify import read_verification
 
 STATES = ("held", "open", "red")
 
@@ -39,6 +40,7 @@ class ClaimRecord:
     share: float = 1.0
     contrast: dict[str, Any] | None = None
     open_because: str | None = None
+    seeds: dict[str, Any] | None = None  # from `ibkit verify`: held, red, open, low, high
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class LedgerEntry:
     ibkit: str | None = None
     commit: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    verified: dict[str, Any] | None = None  # by `ibkit verify`: seeds (how many), broken, confidence
     atlas: tuple[Any, ...] = ()  # as the notebook says it; checked where it is drawn
     claims: tuple[ClaimRecord, ...] = ()
 
@@ -125,7 +128,7 @@ def read_claims(notebook: Path | dict[str, Any]) -> list[ClaimRecord]:
 
 
 def _record(stored: Any, where: str) -> ClaimRecord:
-    known = ClaimRecord.__dataclass_fields__
+    known = set(ClaimRecord.__dataclass_fields__) - {"seeds"}
     try:
         record = ClaimRecord(**{key: value for key, value in dict(stored).items() if key in known})
     except (TypeError, ValueError) as error:
@@ -152,16 +155,19 @@ def build_ledger(root: Path, executed: Path | None = None) -> Ledger:
     executed = Path(root) / "_build" / "executed" if executed is None else Path(executed)
     order = list(PARTS)
     papers = sorted(load_catalogue(root).values(), key=lambda paper: (order.index(paper.part), paper.year, paper.slug))
-    return Ledger(tuple(_entry(paper, executed / paper.path) for paper in papers))
+    build = Path(root) / "_build"
+    return Ledger(tuple(_entry(paper, executed / paper.path, build) for paper in papers))
 
 
-def _entry(paper: Paper, path: Path) -> LedgerEntry:
+def _entry(paper: Paper, path: Path, build: Path) -> LedgerEntry:
     basics = {"slug": paper.slug, "part": paper.part, "title": paper.title, "citation": paper.citation}
     if not path.is_file():
         return LedgerEntry(**basics, state="planned")
     notebook = read_notebook(path)
     about = notebook.get("metadata", {}).get("ibkit", {})
     run = about.get("run", {})
+    verified, shares = _verified(build, f"{paper.part}/{paper.slug}", run.get("key"))
+    claims = (replace(claim, seeds=shares.get(claim.id)) for claim in read_claims(notebook))
     return LedgerEntry(
         **basics,
         state="present",
@@ -172,6 +178,17 @@ def _entry(paper: Paper, path: Path) -> LedgerEntry:
         ibkit=run.get("ibkit"),
         commit=run.get("commit"),
         versions=dict(sorted(run.get("versions", {}).items())),
+        verified=verified,
         atlas=tuple(about.get("atlas", ())),
-        claims=tuple(read_claims(notebook)),
+        claims=tuple(claims),
     )
+
+
+def _verified(build: Path, chapter: str, key: str | None) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
+    """Return what `ibkit verify` found, if it was of the chapter as it is shown: in all, and for each claim."""
+    found = read_verification(build, chapter)
+    if not found or found["key"] != key:
+        return None, {}
+    names = ("held", "red", "open", "low", "high")
+    shares = {claim["id"]: {name: claim[name] for name in names} for claim in found["claims"]}
+    return {"seeds": len(found["seeds"]), "broken": found["broken"], "confidence": found["confidence"]}, shares

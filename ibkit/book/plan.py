@@ -14,10 +14,12 @@ from ibkit.book.parameters import Value, bind_parameters, read_parameters, resol
 from ibkit.book.report import Result
 from ibkit.book.store import Folder, LocalFolder, open_folder
 from ibkit.book.tree import Chapter, Tree
-from ibkit.book.verdict import judge
+from ibkit.book.verdict import DRY, judge
 
 #: Seconds that a chapter of the quick profile may take in all, many times what it should.
 QUICK_TIMEOUT = 300.0
+#: Megabytes that a chapter of the quick profile may use, twice what it should.
+QUICK_MEMORY = 4096.0
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Plan:
         key: what identifies the run, see `ibkit.book.cache.run_key`.
         folder: where its executed notebook goes.
         timeout: seconds for the whole chapter; None for no limit.
+        memory_mb: megabytes that it may use; None for no limit.
         cells: how many code cells it has.
         expected: seconds that it took when it last ran, else its own hint, else infinity.
     """
@@ -41,6 +44,7 @@ class Plan:
     key: str
     folder: Folder
     timeout: float | None
+    memory_mb: float | None
     cells: int
     expected: float = float("inf")
 
@@ -52,6 +56,7 @@ def plan_runs(
     out: str | Path | None,
     timeout: float | None,
     base: Path,
+    memory_mb: float | None = None,
 ) -> list[Plan]:
     """Check every chapter and parameter of a run; nothing is run or written.
 
@@ -62,6 +67,7 @@ def plan_runs(
         out: output folder or address; where it belongs if None.
         timeout: seconds a chapter; by profile if None.
         base: the folder of everything made, `_build`.
+        memory_mb: megabytes a chapter; by profile if None.
 
     Returns:
         One plan a chapter.
@@ -82,11 +88,34 @@ def plan_runs(
         changed = {name: value for name, value in values.items() if value != declared[name].default}
         usual = base / "runs" / _label(changed) if changed else base / "executed"
         folder = open_folder(usual if out is None else out)
-        limit = timeout or (QUICK_TIMEOUT if values.get("profile", "quick") == "quick" else None)
+        limits = limits_of(values, timeout, memory_mb)
         cells = sum(cell["cell_type"] == "code" for cell in nb["cells"])
         bound = bind_parameters(nb, values, chapter.name)
-        plans[chapter.file] = Plan(chapter, bound, values, run_key(nb, values, tree), folder, limit, cells)
+        plans[chapter.file] = Plan(chapter, bound, values, run_key(nb, values, tree), folder, *limits, cells)
     return list(plans.values())
+
+
+def limits_of(
+    values: Mapping[str, Value], timeout: float | None = None, memory_mb: float | None = None
+) -> tuple[float | None, float | None]:
+    """Return the seconds and the megabytes that a run may use.
+
+    Args:
+        values: the run's parameters.
+        timeout: seconds if they were asked for.
+        memory_mb: megabytes if they were asked for.
+
+    Returns:
+        What was asked for, else what the quick profile may use, else None for no limit.
+
+    Raises:
+        InputError: a limit that is not positive.
+    """
+    for name, limit in (("timeout", timeout), ("memory", memory_mb)):
+        if limit is not None and not limit > 0:
+            raise InputError(f"{name} must be positive, got {limit:g}")
+    quick = values.get("profile", "quick") != "full"
+    return timeout or (QUICK_TIMEOUT if quick else None), memory_mb or (QUICK_MEMORY if quick else None)
 
 
 def _label(changed: Mapping[str, Value]) -> str:
@@ -108,7 +137,7 @@ def unchanged(plan: Plan) -> Result | None:
     plan.expected = float(known) if isinstance(known, int | float) else float("inf")
     if text is None or run is None or run.get("key") != plan.key:
         return None
-    verdict = judge(parse_notebook(text, plan.chapter.name))
+    verdict = judge(parse_notebook(text, plan.chapter.name), decide=run.get("profile") != DRY)
     if verdict.problems:
         return None
     return Result(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ibkit.book.errors import Interrupted
+
+_LONGEST = 60
 
 
 def kill_group(pid: int) -> None:
@@ -22,6 +25,17 @@ def kill_group(pid: int) -> None:
             os.killpg(pid, signal.SIGKILL)
         else:
             os.kill(pid, signal.SIGTERM)
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for the sockets of kernels, whose paths are limited to about 100 characters.
+
+    Returns:
+        The folder, in the usual place for temporary files unless that has too long a path.
+    """
+    usual = tempfile.gettempdir()
+    place = usual if len(usual) <= _LONGEST or not os.access("/tmp", os.W_OK) else "/tmp"
+    return tempfile.TemporaryDirectory(prefix="ibkit-", dir=place, ignore_cleanup_errors=True)
 
 
 def available_cores() -> int:

@@ -39,6 +39,8 @@ def run_chapters(
     jobs: int | None = None,
     out: str | Path | None = None,
     timeout: float | None = None,
+    memory_mb: float | None = None,
+    warm: bool = True,
     force: bool = False,
     listener: Listener | None = None,
 ) -> Report:
@@ -55,6 +57,9 @@ def run_chapters(
         out: output folder or fsspec address. If not given, `_build/executed` of the book (or of the current folder),
             and for values other than the defaults `_build/runs/NAME=VALUE`, so that the site shows defaults only.
         timeout: seconds a chapter may take in all; if not given, 300 for the quick profile and no limit otherwise.
+        memory_mb: megabytes a chapter may use with all that it starts; if not given, 4096 for the quick profile and no
+            limit otherwise.
+        warm: fork kernels from a process that has done the imports, where the system can; they give the same bytes.
         force: run chapters that are unchanged too.
         listener: hears how the run goes on.
 
@@ -69,10 +74,8 @@ def run_chapters(
     begun = time.monotonic()
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs must be at least 1, got {jobs}")
-    if timeout is not None and not timeout > 0:
-        raise InputError(f"timeout must be a positive number of seconds, got {timeout:g}")
     base = tree.build if tree else Path.cwd() / "_build"
-    plans = plan_runs(chapters, tree, parameters or {}, out, timeout, base)
+    plans = plan_runs(chapters, tree, parameters or {}, out, timeout, base, memory_mb)
     for folder in {str(plan.folder): plan.folder for plan in plans}.values():
         folder.check_writable()
     report = Report()
@@ -85,17 +88,21 @@ def run_chapters(
             _finish(report, result, listener)
     if waiting:
         waiting.sort(key=lambda plan: -plan.expected)
-        _execute(waiting, min(jobs or available_cores(), len(waiting)), LocalFolder(base / "failed"), report, listener)
+        workers = min(jobs or available_cores(), len(waiting))
+        _execute(waiting, workers, warm, LocalFolder(base / "failed"), report, listener)
     report.seconds = time.monotonic() - begun
     return report
 
 
-def _execute(plans: list[Plan], workers: int, failed: LocalFolder, report: Report, listener: Listener) -> None:
-    commit = _commit(plans[0].chapter.path.parent)
+def _execute(
+    plans: list[Plan], workers: int, warm: bool, failed: LocalFolder, report: Report, listener: Listener
+) -> None:
+    commit = commit_of(plans[0].chapter.path.parent)
     requests = [
         {
             "notebook": plan.notebook,
             "timeout": plan.timeout,
+            "memory_mb": plan.memory_mb,
             "run": {
                 "ibkit": ibkit.__version__,
                 "commit": commit,
@@ -107,7 +114,7 @@ def _execute(plans: list[Plan], workers: int, failed: LocalFolder, report: Repor
         for plan in plans
     ]
     listener.started(len(plans), workers, sum(plan.cells for plan in plans))
-    with stoppable(report), _open_pool(requests, workers) as pool:
+    with stoppable(report), _open_pool(requests, workers, warm) as pool:
         for job, event, value in pool.events():
             plan = plans[job]
             if event == "cell":
@@ -160,15 +167,15 @@ def _bare(plan: Plan, run: dict[str, Any]) -> Notebook:
 
 
 @contextmanager
-def _open_pool(requests: list[dict[str, Any]], workers: int) -> Iterator[Pool]:
-    pool = Pool(requests, workers)
+def _open_pool(requests: list[dict[str, Any]], workers: int, warm: bool) -> Iterator[Pool]:
+    pool = Pool(requests, workers, warm)
     try:
         yield pool
     finally:
         pool.close()
 
 
-def _commit(folder: Path) -> str | None:
+def commit_of(folder: Path) -> str | None:
     """Return the commit that the sources are at, marked when files differ from it; None outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=7"]
     try:

@@ -113,6 +113,7 @@ def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
     inputs += [(str(path.relative_to(root)), path) for path in _files(root / ASSETS, "*")]
     inputs += [(str(path.relative_to(package)), path) for path in _files(package, "*")]  # the API reference reads all
     inputs += [(f"executed/{chapter}", executed / f"{chapter}.ipynb") for chapter in chapters]
+    inputs += [(f"verified/{chapter}", root / "_build" / "verified" / f"{chapter}.json") for chapter in chapters]
     digest = hashlib.sha256()
     for tool in ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb"):
         digest.update(f"{tool} {version(tool)}\n".encode())

@@ -21,8 +21,14 @@ class Folder(Protocol):
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
 
-    def write(self, name: str, text: str) -> str:
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a file's bytes, None when it is not there."""
+
+    def write(self, name: str, content: str | bytes) -> str:
         """Write a file whole or not at all, and return its address."""
+
+    def names(self, folder: str) -> set[str]:
+        """Return the names of the files that lie in a folder within this one."""
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
@@ -77,25 +83,36 @@ class LocalFolder:
 
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
+        return _text(self.read_bytes(name))
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a file's bytes, None when it is not there."""
         try:
-            return (self.path / name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            return (self.path / name).read_bytes()
+        except OSError:
             return None
 
-    def write(self, name: str, text: str) -> str:
+    def write(self, name: str, content: str | bytes) -> str:
         """Write a file whole or not at all, and return its path."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
+            with temporary.open("wb") as file:
+                file.write(_bytes(content))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
         return str(target)
+
+    def names(self, folder: str) -> set[str]:
+        """Return the names of the files that lie in a folder within this one."""
+        try:
+            return {name for name in os.listdir(self.path / folder) if not name.startswith(".")}
+        except OSError:
+            return set()
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there, and its folder when that leaves it empty."""
@@ -138,24 +155,37 @@ class RemoteFolder:
 
     def read(self, name: str) -> str | None:
         """Return a file's text, None when it is not there or is not text."""
+        return _text(self.read_bytes(name))
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """Return a file's bytes, None when it is not there."""
         try:
-            return self.fs.cat_file(self._at(name)).decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+            return self.fs.cat_file(self._at(name))
+        except OSError:
             return None
 
-    def write(self, name: str, text: str) -> str:
+    def write(self, name: str, content: str | bytes) -> str:
         """Write a file under another name, then move it, and return its address."""
         target = self._at(name)
         temporary = f"{target}.{uuid.uuid4().hex}.tmp"
         with suppress(OSError):
             self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
         try:
-            self.fs.pipe_file(temporary, text.encode())
+            self.fs.pipe_file(temporary, _bytes(content))
             self.fs.mv(temporary, target)
         finally:
             if self.fs.exists(temporary):
                 self.fs.rm_file(temporary)
         return f"{self.address}/{name}"
+
+    def names(self, folder: str) -> set[str]:
+        """Return the names of the files that lie in a folder within this one."""
+        self.fs.invalidate_cache()
+        try:
+            found = self.fs.ls(self._at(folder), detail=False)
+        except OSError:
+            return set()
+        return {name.rstrip("/").rsplit("/", 1)[-1] for name in found}
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
@@ -164,6 +194,17 @@ class RemoteFolder:
 
     def _at(self, name: str) -> str:
         return f"{self.base.rstrip('/')}/{name}"
+
+
+def _text(content: bytes | None) -> str | None:
+    try:
+        return None if content is None else content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def _one_line(error: Any) -> str:

@@ -13,6 +13,9 @@ from typing import Any
 from ibkit.book.notebook import Notebook, where
 
 CLAIM_MIME = "application/vnd.ibkit.claim+json"
+RECORD_MIME = "application/vnd.ibkit.record+json"
+#: The profile whose tiny sizes only show that every cell runs: a red claim is no problem of such a run.
+DRY = "dry"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -23,21 +26,27 @@ class Verdict:
     Args:
         claims: the claims, in their order, as their cells emitted them.
         problems: one line each; empty when the notebook may be published.
+        records: the recorded numbers, in their order.
+        whole: whether every cell ran without an error; red claims and noise on stderr leave a run whole.
     """
 
     claims: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    whole: bool = True
 
     def count(self, state: str) -> int:
         """Return how many claims are in a state: `held`, `open` or `red`."""
         return sum(claim["state"] == state for claim in self.claims)
 
 
-def judge(nb: Notebook) -> Verdict:
+def judge(nb: Notebook, decide: bool = True) -> Verdict:
     """Judge an executed notebook.
 
     Args:
         nb: the notebook, whole or broken off.
+        decide: whether red claims and noise on stderr are problems; not so after a dry run, whose tiny sizes only show
+            that every cell runs.
 
     Returns:
         Its claims and what is wrong with it. When a cell failed, that alone is said, since what follows did not run.
@@ -51,15 +60,18 @@ def judge(nb: Notebook) -> Verdict:
         errors = [output for output in outputs if output["output_type"] == "error"]
         noise = "".join(_text(output["text"]) for output in outputs if output.get("name") == "stderr")
         if errors:
-            return Verdict(verdict.claims, [f"{where(nb, index)}: {error_line(errors[0])}"])
+            return Verdict(verdict.claims, [f"{where(nb, index)}: {error_line(errors[0])}"], verdict.records, False)
         if cell["source"].strip() and cell.get("execution_count") is None:
             unfinished.append(f"{where(nb, index)}: was not executed")
-        if noise.strip():
+        if noise.strip() and decide:
             verdict.problems.append(f"{where(nb, index)}: wrote to stderr: {_last_line(noise)}")
         for output in outputs:
             if CLAIM_MIME in output.get("data", {}):
-                _take_claim(verdict, output["data"][CLAIM_MIME], where(nb, index))
+                _take_claim(verdict, output["data"][CLAIM_MIME], where(nb, index), decide)
+            if RECORD_MIME in output.get("data", {}):
+                _take_record(verdict, output["data"][RECORD_MIME], where(nb, index))
     verdict.problems += unfinished[:1]
+    verdict.whole = not unfinished
     return verdict
 
 
@@ -69,7 +81,7 @@ def error_line(output: dict[str, Any]) -> str:
     return f"{output.get('ename', 'error')}: {value}" if value else output.get("ename", "error")
 
 
-def _take_claim(verdict: Verdict, claim: Any, place: str) -> None:
+def _take_claim(verdict: Verdict, claim: Any, place: str, decide: bool) -> None:
     if not isinstance(claim, dict) or not claim.get("id") or claim.get("state") not in {"held", "open", "red"}:
         verdict.problems.append(f"{place}: emitted a claim without an id and a state of held, open or red")
         return
@@ -79,8 +91,17 @@ def _take_claim(verdict: Verdict, claim: Any, place: str) -> None:
         verdict.problems.append(f"{place}: the claim {claim['id']!r} is made twice")
         return
     verdict.claims.append(claim)
-    if claim["state"] == "red":
+    if claim["state"] == "red" and decide:
         verdict.problems.append(f"{place}: the claim {claim['id']!r} is red: {_measured(claim)}")
+
+
+def _take_record(verdict: Verdict, record: Any, place: str) -> None:
+    if not isinstance(record, dict) or not record.get("name") or not isinstance(record.get("values"), list):
+        verdict.problems.append(f"{place}: emitted a record without a name and values")
+    elif any(other["name"] == record["name"] for other in verdict.records):
+        verdict.problems.append(f"{place}: the number {record['name']!r} is recorded twice")
+    else:
+        verdict.records.append(record)
 
 
 def _measured(claim: dict[str, Any]) -> str:

@@ -1,17 +1,21 @@
-"""What models are trained on: generators with known ground truth, and real sets that need no download."""
+"""What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
 from ibkit.data.bundled import digits
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
+from ibkit.data.pictures import cifar10, fetch, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 
 __all__ = [
     "NextTokenData",
+    "cifar10",
     "clustered_classes",
     "digits",
     "draw_by_class",
+    "fetch",
     "group_sizes",
+    "mnist",
     "run_generators",
     "sparse_next_tokens",
     "step_counts",

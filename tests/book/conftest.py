@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ibkit.book.run import Report, Result, run_chapters
@@ -66,6 +68,28 @@ def outputs(nb: dict[str, Any]) -> str:
     """All that a notebook's cells printed."""
     streams = (o for c in nb["cells"] for o in c.get("outputs", []) if o["output_type"] == "stream")
     return "".join("".join(o["text"]) for o in streams)
+
+
+def gone(pid: int, seconds: float = 15.0) -> bool:
+    """Whether a process has ended; one that ended but is not waited for yet counts as gone."""
+
+    def ended() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return wait_for(ended, seconds)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Wait until something is so; how long is only a limit."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 GOOD = notebook(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ibkit.book.pool import worker_environment
+from ibkit.book.environment import worker_environment
 
 from .conftest import GOOD, Wide, make_book, notebook, outputs, write
 from .test_run import copy  # noqa: F401  (a fixture)

@@ -16,7 +16,7 @@ from ibkit.book.run import Listener, Result, _keep, run_chapters
 from ibkit.book.store import LocalFolder
 from ibkit.book.tree import find_chapter
 
-from .conftest import GOOD, Wide, make_book, notebook, outputs, write
+from .conftest import GOOD, Wide, gone, make_book, notebook, outputs, write
 
 
 class Heard(Listener):
@@ -71,7 +71,7 @@ def test_page_shows_the_source_and_nothing_of_the_tools(wide: Wide) -> None:
         ("exits", "cell 4 (Experiments: raise SystemExit(0)): SystemExit: 0"),
         ("noisy", "cell 4 (Experiments: import sys): wrote to stderr: odd"),
         ("twice", "cell 5 (Experiments: from IPython.display import display): the claim 'same' is made twice"),
-        ("murder", "the worker process died (killed by signal 9)"),
+        ("murder", "cell 4 (Experiments: import os): the kernel was killed by signal 9"),
     ],
 )
 def test_failure_names_the_cell_and_keeps_the_notebook_aside(wide: Wide, slug: str, said: str) -> None:
@@ -98,7 +98,7 @@ def test_executed_tree_holds_whole_passing_notebooks_only(wide: Wide) -> None:
 
 
 def test_nothing_that_a_kernel_started_outlives_it(wide: Wide) -> None:
-    assert not psutil.pid_exists(int(outputs(wide.kept("brood"))))
+    assert gone(int(outputs(wide.kept("brood"))))
     assert wide.kept("brood")["metadata"]["ibkit"]["run"]["peak_mb"] > 200
     assert not psutil.Process().children(recursive=True)
 
@@ -111,6 +111,16 @@ def test_unchanged_is_not_run_again(wide: Wide, no_kernels: None) -> None:
     assert (result.status, result.held, result.open) == ("unchanged", 1, 1)
     assert (wide.tree.executed / chapter.file).read_bytes() == before
     assert check_fresh(chapter, wide.tree)
+
+
+def test_a_worker_that_is_killed_costs_its_chapter_only(tmp_path: Path) -> None:
+    """Without a nursery the worker is the kernel's parent."""
+    tree = make_book(tmp_path, murder=notebook("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(100)"), one=GOOD)
+    report = run_chapters(tree.chapters(), tree=tree, jobs=1, warm=False)
+    results = {result.chapter.slug: result for result in report.results}
+    assert results["murder"].problems == ("the worker process died (killed by signal 9)",)
+    assert results["one"].status == "passed"
+    assert not psutil.Process().children(recursive=True)
 
 
 def _runs(tree, monkeypatch: pytest.MonkeyPatch, **options) -> bool:
@@ -234,7 +244,7 @@ def test_no_worker_can_be_started(copy, monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*_: object, **__: object) -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("ibkit.book.pool.subprocess.Popen", refuse)
+    monkeypatch.setattr("ibkit.book.seat.subprocess.Popen", refuse)
     report = run_chapters(copy.chapters(), tree=copy, force=True)
     assert "Resource temporarily unavailable" in report.failed[0].problems[0]
 

@@ -5,26 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from ibkit.book.cache import read_sealed
-from ibkit.book.pool import worker_environment
+from ibkit.book.environment import worker_environment
 
-from .conftest import make_book, notebook
-
-
-def _wait_for(condition, seconds: float = 30.0) -> bool:
-    """Wait until something is so; how long is only a limit."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+from .conftest import make_book, notebook, wait_for
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -47,13 +36,13 @@ def test_stopped_run(tmp_path: Path, signum: signal.Signals, code: int) -> None:
         env={**worker_environment(), "TMPDIR": str(scratch)},
     )
     finished = tree.executed / "part" / "quick.ipynb"
-    assert _wait_for(lambda: finished.exists() and all(mark.exists() for mark in marks))
+    assert wait_for(lambda: finished.exists() and all(mark.exists() for mark in marks))
     family = psutil.Process(run.pid).children(recursive=True)
     assert len(family) >= 4  # two workers, two kernels
     run.send_signal(signum)
     _, err = run.communicate(timeout=30)
     assert run.returncode == code
-    assert _wait_for(lambda: not any(_alive(process) for process in family), 15)
+    assert wait_for(lambda: not any(_alive(process) for process in family), 15)
     assert [path.name for path in tree.build.rglob("*") if path.is_file()] == ["quick.ipynb"]
     assert read_sealed(finished.read_text())
     if signum != signal.SIGKILL:

@@ -98,6 +98,28 @@ def begins_as_agreed(notebook: Notebook) -> Iterator[str]:
             yield f"a parameter must read `name: type = default  # help`, got {line!r}"
 
 
+def profiles_differ_in_sizes_alone(notebook: Notebook) -> Iterator[str]:
+    """One row of a table of sizes, and nothing else looks at the profile: so a dry run shows the code of a full one."""
+    uses = [node for node in ast.walk(tree(notebook)) if isinstance(node, ast.Name) and node.id == "profile"]
+    reads = [node for node in uses if isinstance(node.ctx, ast.Load)]
+    tables = [
+        node.value
+        for node in ast.walk(tree(notebook))
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name) and node.slice.id == "profile"
+    ]
+    if len(reads) != 1 or len(tables) != 1 or not isinstance(tables[0], ast.Dict):
+        yield f"profile must be read once, as `settings = {{...}}[profile]`; it is read {len(reads)} times"
+        return
+    names = [key.value for key in tables[0].keys if isinstance(key, ast.Constant)]
+    if names != ["quick", "full", "dry"]:
+        yield f"the settings must be those of quick, full and dry, got {names}"
+    sizes = [{word.arg for word in row.keywords} if isinstance(row, ast.Call) else None for row in tables[0].values]
+    if None in sizes or any(row != sizes[0] for row in sizes):
+        yield f"every profile must set the same names by dict(...), got {sizes}"
+    if not re.search(r'profile: str = "quick"  # quick \| full \| dry$', source(notebook["cells"][2]), flags=re.M):
+        yield "the parameter profile must allow quick | full | dry"
+
+
 def metadata_is_whole(notebook: Notebook) -> Iterator[str]:
     about = notebook["metadata"].get("ibkit", {})
     if missing := {"slug", "part", "concepts", "sentence", "seconds"} - set(about):
@@ -221,6 +243,7 @@ CHECKS = [
     stripped,
     sections_in_order,
     begins_as_agreed,
+    profiles_differ_in_sizes_alone,
     metadata_is_whole,
     atlas_is_whole,
     has_claims,

@@ -100,6 +100,23 @@ MUTANTS = {
         lambda n: set_source(n["cells"][2], contract.source(n["cells"][2]) + "\nrate: float = 0.1"),
         "begins_as_agreed",
     ),
+    "a profile of its own way": (
+        lambda n: append_code(n, "if profile == 'full':\n    pass"),
+        "profiles_differ_in_sizes_alone",
+    ),
+    "no dry profile": (
+        lambda n: [
+            set_source(c, contract.source(c).replace('"dry": dict(', '"tiny": dict(')) for c in contract.code_cells(n)
+        ],
+        "profiles_differ_in_sizes_alone",
+    ),
+    "a profile with another name": (
+        lambda n: [
+            set_source(c, contract.source(c).replace('"dry": dict(', '"dry": dict(odd=1, '))
+            for c in contract.code_cells(n)
+        ],
+        "profiles_differ_in_sizes_alone",
+    ),
     "no sentence": (lambda n: n["metadata"]["ibkit"].pop("sentence"), "metadata_is_whole"),
     "a result that no claim checks": (
         lambda n: n["metadata"]["ibkit"].update(

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ibkit.book.cache import seal
 from ibkit.book.catalogue import load_catalogue
+from ibkit.book.notebook import parse_notebook
 from ibkit.book.toc import write_toc
 from ibkit.claims import Bound, Claim, ClaimsTable, Measured
 from ibkit.show import Lines, explore
@@ -42,7 +44,7 @@ def write_executed(root: Path, chapter: str, notebook: dict[str, Any]) -> None:
     """Store a notebook as executed, and without its outputs as the source."""
     executed = root / "_build" / "executed" / f"{chapter}.ipynb"
     executed.parent.mkdir(parents=True, exist_ok=True)
-    executed.write_text(json.dumps(notebook), encoding="utf-8")
+    executed.write_text(seal(parse_notebook(json.dumps(notebook), chapter)), encoding="utf-8")
     stripped = json.loads(json.dumps(notebook))
     stripped["metadata"]["ibkit"].pop("run")
     for cell in stripped["cells"]:

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from fixture_book import code, display, made_claim
 
 from ibkit.book import site
+from ibkit.book.cache import seal
 from ibkit.book.layout import clean
+from ibkit.book.notebook import parse_notebook
 from ibkit.book.site import SiteError, build_site
 
 CHAPTER = "margins/spectral-descent"
@@ -41,9 +44,11 @@ def source(root: Path) -> Path:
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook = nbformat.read(path, as_version=4)
     change(notebook)
-    path.write_text(json.dumps(notebook), encoding="utf-8")
+    text = json.dumps(notebook)
+    run = "run" in notebook["metadata"].get("ibkit", {})
+    path.write_text(seal(parse_notebook(text, path.name)) if run else text, encoding="utf-8")
 
 
 def edit_both(root: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 PACKAGES = ["data", "models", "losses", "optim", "oracles", "measure", "show"]
-MODULES = ["checks", "norms", "scaled", "devices", "train", "claims"]
+MODULES = ["checks", "norms", "scaled", "devices", "train", "claims", "records"]
 
 
 def public_names():

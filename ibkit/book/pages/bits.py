@@ -81,6 +81,24 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
 
 
+def seeds_text(shares: dict[str, Any], confidence: float) -> str:
+    """Say at how many seeds a claim held, and how sure its share is.
+
+    Example:
+        >>> seeds_text({"held": 19, "red": 1, "open": 0, "low": 0.7513, "high": 0.9987}, 0.95)
+        'held at 19 of 20; 95 % interval of the share: 0.751 to 0.999'
+        >>> seeds_text({"held": 0, "red": 0, "open": 20, "low": None, "high": None}, 0.95)
+        'open at all 20'
+    """
+    decided = shares["held"] + shares["red"]
+    if not decided:
+        return f"open at all {shares['open']}"
+    still_open = f", open at {shares['open']} more" if shares["open"] else ""
+    low, high = shares["low"], shares["high"]
+    interval = f"{100 * confidence:g} % interval of the share: {low:.3g} to {high:.3g}"
+    return f"held at {shares['held']} of {decided}{still_open}; {interval}"
+
+
 def measured_text(measured: dict[str, Any]) -> str:
     """Median and range of what was measured; one number where there is one run.
 

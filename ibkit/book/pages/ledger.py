@@ -7,11 +7,12 @@ stands in the elements' ``data-`` attributes.
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from ibkit.book.catalogue import PARTS
 from ibkit.book.ledger import STATES, ClaimRecord, Ledger, LedgerEntry
 from ibkit.book.mathematics import inline_math
-from ibkit.book.pages.bits import badge, counts_text, measured_text, page_of, seconds_text, state_sign
+from ibkit.book.pages.bits import badge, counts_text, measured_text, page_of, seconds_text, seeds_text, state_sign
 
 
 def ledger_page(ledger: Ledger) -> str:
@@ -49,7 +50,7 @@ def _row(entry: LedgerEntry) -> str:
     made += [f"ibkit {entry.ibkit}"] if entry.ibkit else []
     made += [f"commit {entry.commit}"] if entry.commit else []
     made += [f"{name} {version}" for name, version in entry.versions.items()]
-    claims = "".join(_claim(claim) for claim in entry.claims)
+    claims = "".join(_claim(claim, entry.verified) for claim in entry.claims)
     states = " ".join(state for state in STATES if entry.counts[state])
     return (
         f'<li id="{entry.slug}" data-states="{states}"><details><summary>{badge(entry)} {head}</summary>'
@@ -58,10 +59,12 @@ def _row(entry: LedgerEntry) -> str:
     )
 
 
-def _claim(claim: ClaimRecord) -> str:
+def _claim(claim: ClaimRecord, verified: dict[str, Any] | None = None) -> str:
     facts = [("bound", claim.bound), ("measured", measured_text(claim.measured))]
     if claim.contrast:
         facts.append((claim.contrast.get("label") or "contrast", measured_text(claim.contrast)))
+    if verified and claim.seeds:
+        facts.append((f"over {verified['seeds']} seeds", seeds_text(claim.seeds, verified["confidence"])))
     facts.append((claim.kind, claim.source or ""))
     if claim.open_because:
         facts.append(("open because", claim.open_because))
