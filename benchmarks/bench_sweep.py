@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from timing import report
@@ -44,7 +43,6 @@ print(time.perf_counter() - begun, table.num_rows)
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(scratch)
-        begun = time.perf_counter()
         command = [sys.executable, "-c", TABLE, str(RESULTS), str(CLAIMS), str(folder)]
         done = subprocess.run(command, env=worker_environment(), check=True, capture_output=True, text=True)
         seconds, rows = done.stdout.split()
