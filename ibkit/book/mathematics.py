@@ -1,8 +1,8 @@
 r"""Mathematics, typeset when the book is built: TeX becomes MathML, which browsers draw themselves.
 
 No script and no picture goes to the reader: a formula is text in the page, read aloud by screen readers, copied,
-printed, and there at once. The translator is Temml (``temml/temml.min.js``), run by an embedded JavaScript engine; the font's
-glyphs are in ``_assets/math``. What Temml cannot read is a warning, and so stops the build.
+printed, and there at once. The translator is Temml (``temml/temml.min.js``), run by an embedded JavaScript engine; the
+font's glyphs are in ``_assets/math``. What Temml cannot read is a warning, and so stops the build.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Sphinx must be told beyond ``_config.yml``: chapters' headers and footers, figure numbers, meta tags, scripts."""
+"""What Sphinx must be told beyond ``_config.yml``: headers and footers, figure numbers, meta tags, scripts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _read_pieces(app: Any) -> None:
 
 
 def _add_pieces(app: Any, doctree: Any) -> None:
-    """Set a chapter's header below its title and its footer at its end: in the document, so that the search reads them."""
+    """Set a chapter's header below its title and its footer at its end: in the document, where the search reads."""
     from docutils import nodes
 
     pieces = app.ibkit_pieces.get(app.env.docname)
@@ -60,7 +60,7 @@ def _add_pieces(app: Any, doctree: Any) -> None:
 
 
 def _part_words(app: Any, doctree: Any) -> None:
-    """Set blanks between the elements of generated HTML: the search strips tags, and would join the words beside them."""
+    """Set blanks between the elements of generated HTML: the search strips tags, and would join words."""
     from docutils import nodes
 
     for node in list(doctree.findall(nodes.raw)):

@@ -68,7 +68,8 @@ def test_code_keeps_its_text_and_its_colours(tmp_path: Path) -> None:
     )
     coloured = coloured_tokens(sheet)
     assert coloured == {"k", "gs"}
-    code = '<div class="highlight"><pre><span></span><span class="k">if</span> <span class="n">a</span>\n\n\n\nb</pre></div>'
+    code = '<div class="highlight"><pre><span></span><span class="k">if</span> '
+    code += '<span class="n">a</span>\n\n\n\nb</pre></div>'
     assert slim_page(code, False, coloured) == (
         '<div class="highlight"><pre><span class="k">if</span> a\n\n\n\nb</pre></div>'
     )

@@ -214,6 +214,9 @@ def live_page(browser, explorer):
     found.page.expose_function("kernel", explorer.answer)
     script = module_script().replace("export default { render };", "window.explorerRender = render;")
     found.page.add_script_tag(content=script, type="module")
+    found.page.wait_for_function(
+        "typeof window.explorerRender === 'function'"
+    )  # a module runs when it is read, not when it is added
     found.page.evaluate(
         """() => {
             const heard = new Set();

@@ -6,6 +6,7 @@ Not collected with the other tests; run by name, on the site named by ``IBKIT_SI
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from inspect_page import inspect
 from references import broken_links, foreign_loads
 
 SITE = Path(os.environ.get("IBKIT_SITE") or REPOSITORY / "_build" / "html").resolve()
-PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+FOUND = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
+FORWARDING = re.compile(r'http-equiv="Refresh" content="0; url=([^"]+)"')
+PAGES = [page.relative_to(SITE).as_posix() for page in FOUND if not FORWARDING.search(page.read_text(encoding="utf-8"))]
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,12 @@ def test_there_is_a_site() -> None:
 def test_links_and_loads() -> None:
     assert broken_links(SITE) == []
     assert foreign_loads(SITE) == []
+
+
+def test_the_front_door_leads_in() -> None:
+    door = FORWARDING.search((SITE / "index.html").read_text(encoding="utf-8"))
+    assert door
+    assert (SITE / door[1]).is_file()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -156,7 +156,8 @@ def figure_output() -> dict[str, Any]:
     axes.set(xscale="log", xlabel="steps", ylabel="margin")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", bbox_inches="tight")
-    return display({"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": "<Figure>"})
+    shown = display({"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": "<Figure>"})
+    return {**shown, "metadata": {"image/png": {"width": 480, "height": 240}}}  # as Jupyter stores them
 
 
 def figure_metadata(slug: str) -> dict[str, Any]:

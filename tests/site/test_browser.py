@@ -158,6 +158,28 @@ def test_what_scrolls_sideways_can_be_reached_by_keyboard(browser: Any, server: 
     tab.context.close()
 
 
+def test_sliders_stay_in_sight_on_a_phone(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + CHAPTER, width=390)
+    tab.set_viewport_size({"width": 390, "height": 290})
+    bottom = "element => scrollTo(0, element.getBoundingClientRect().bottom + scrollY - innerHeight)"
+    tab.locator(".ibkit-explorer .ibx-panel").last.evaluate(bottom)
+    tab.evaluate(FRAMES)
+    controls, plot = tab.locator(".ibx-controls").bounding_box(), tab.locator(".ibx-plot").last.bounding_box()
+    assert plot["y"] < controls["y"] + controls["height"]  # the plot has gone below the sliders
+    assert 40 <= controls["y"] < 80  # which stand under the page's own bar
+    tab.context.close()
+
+
+def test_pictures_keep_their_shape_on_a_phone(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + CHAPTER, width=390)
+    shapes = tab.locator("article .cell_output img:visible").evaluate_all(
+        "pictures => pictures.map(p => (p.width / p.height) / (p.naturalWidth / p.naturalHeight))"
+    )
+    assert shapes
+    assert all(0.97 < shape < 1.03 for shape in shapes)
+    tab.context.close()
+
+
 def test_pages_are_light(browser: Any, server: str, html: Path) -> None:
     """A chapter loads at most 1 MB, at most 500 KB of it scripts and fonts, without any compression."""
     tab, seen = open_page(browser, "about:blank")

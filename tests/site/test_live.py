@@ -1,4 +1,4 @@
-"""The live side: a chapter opened in JupyterLab itself, run, and its explorer asked for a value between those of the grid."""
+"""The live side: a chapter opened in JupyterLab itself, run, and its explorer asked for a value off the grid."""
 
 from __future__ import annotations
 
@@ -81,16 +81,28 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def test_a_chapter_runs_and_its_explorer_answers_off_the_grid(browser: Any, laboratory: str) -> None:
+    from playwright.sync_api import TimeoutError
+
     tab, _ = open_page(browser, f"{laboratory}lab/tree/chapter.ipynb?reset")
     tab.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
     tab.wait_for_selector(".jp-NotebookPanel-toolbar [data-status=idle]", timeout=60_000)
-    tab.get_by_role("menuitem", name="Run", exact=True).click()
-    tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     explorer = tab.locator(".ibkit-explorer[aria-label='Decay']")
-    explorer.locator("input[type=range]").first.wait_for(timeout=60_000)
+    slider = explorer.locator("input[type=range]").first
+    choice = tab.locator(".jp-Dialog button.jp-mod-accept")
+    for _ in range(4):
+        tab.get_by_role("menuitem", name="Run", exact=True).click()
+        tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        try:
+            slider.or_(choice).first.wait_for(timeout=30_000)
+        except TimeoutError:
+            continue
+        if not choice.is_visible():
+            break
+        choice.click()  # it asks for a kernel when one is still starting, and then forgets to run
+        tab.wait_for_timeout(2000)
+    slider.wait_for(timeout=30_000)
     note = explorer.locator(".ibx-note")
     assert note.inner_text() == "rate 0.1000"
-    slider = explorer.get_by_label("rate", exact=True)
     for _ in range(5):
         slider.press("ArrowRight")
     tab.wait_for_function(

@@ -1,4 +1,4 @@
-"""Where ibkit is missing, as on Colab, a chapter's set-up cell installs it; and what Binder gets is what the lock pins."""
+"""Where ibkit is missing, as on Colab, a chapter's set-up cell installs it; Binder gets what the lock pins."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_set_up_cell_installs_ibkit_from_the_repository(tmp_path: Path) -> N
     Path(folder, "heavy.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
     hidden = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    # Nothing is fetched ("0" is how pip spells the option without isolation): what the wheel is built with, and what it needs, is there already.
+    # Nothing is fetched: what the wheel is built with and needs is there ("0" is how pip spells "no isolation").
     environment |= {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     environment |= {"IBKIT_SOURCE": f"git+{clone.as_uri()}", "PIP_ROOT_USER_ACTION": "ignore"}
 

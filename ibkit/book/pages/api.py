@@ -66,8 +66,8 @@ def api_pages() -> list[ApiPage]:
         rows += [f":doc:`{module.__name__} <{page.name}>`", f"    {_summary(module)}", "", f"    {names}", ""]
     title = "The library"
     intro = (
-        "Every chapter imports one library, ``ibkit``. These pages are made from its docstrings; their examples are run\n"
-        "by the tests. Modules stand in the order in which one thinks of an experiment: data, model, loss,\n"
+        "Every chapter imports one library, ``ibkit``. These pages are made from its docstrings; their examples are\n"
+        "run by the tests. Modules stand in the order in which one thinks of an experiment: data, model, loss,\n"
         "update rule, where training should end up, what to measure."
     )
     return [ApiPage("index", "\n".join([title, "=" * len(title), "", intro, "", *rows])), *pages]

@@ -32,7 +32,8 @@ def chapter_cards(entries: tuple[LedgerEntry, ...], depth: str, pictures: set[st
             else ""
         )
         cards.append(
-            f'<li class="ibkit-card">{picture}<h{level}><a href="{depth}{page_of(entry)}">{escape(entry.title)}</a></h{level}>'
+            f'<li class="ibkit-card">{picture}'
+            f'<h{level}><a href="{depth}{page_of(entry)}">{escape(entry.title)}</a></h{level}>'
             f"{sentence}<p><span>{escape(entry.citation)}</span> {badge(entry)}</p></li>"
         )
     return f'<ul class="ibkit-cards">{"".join(cards)}</ul>'
@@ -83,7 +84,8 @@ def landing_chapters(ledger: Ledger, pictures: set[str]) -> str:
     more = len(ledger.present) - len(chosen)
     rest = f"\n\n{more} more {'stands' if more == 1 else 'stand'} in their parts below." if more else ""
     return (
-        f"## Chapters\n\n{len(ledger.present)} of {len(ledger.entries)} chapters are here; {counts_text(ledger.counts)}."
+        f"## Chapters\n\n{len(ledger.present)} of {len(ledger.entries)} chapters are here; "
+        f"{counts_text(ledger.counts)}."
         f'\n\n{cards}{rest}\n\n## The {len(PARTS)} parts\n\n<ul class="ibkit-parts">{"".join(rows)}</ul>'
     )
 

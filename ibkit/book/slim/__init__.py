@@ -1,8 +1,8 @@
 """A lighter site: what no page uses is cut out of the theme's files after the build.
 
 The theme brings style rules for every component it knows, two thousand icons and scripts for every kind of page: two
-megabytes where a chapter needs a tenth. Nothing is rewritten by hand here: rules, glyphs and script tags are dropped when
-nothing on the site names them, so that a new version of the theme, or a page that uses more of it, needs no change.
+megabytes where a chapter needs a tenth. Nothing is rewritten by hand here: rules, glyphs and script tags are dropped
+when nothing on the site names them, so that a new version of the theme, or a page that uses more of it, needs none.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _CODE = re.compile(r'(<div class="highlight"><pre>)(.*?)(</pre></div>)', re.DOTA
 
 
 def slim_page(text: str, is_search: bool, coloured: set[str]) -> str:
-    """Drop the scripts that a page does not need, and elements around code that have no colour.
+    r"""Drop the scripts that a page does not need, and elements around code that have no colour.
 
     Args:
         text: the page.
@@ -32,7 +32,7 @@ def slim_page(text: str, is_search: bool, coloured: set[str]) -> str:
         The page, looking and working the same.
 
     Example:
-        >>> slim_page('<script src="_static/design-tabs.js?v=1"></script>\\n<p>x</p>', False, set())
+        >>> slim_page('<script src="_static/design-tabs.js?v=1"></script>\n<p>x</p>', False, set())
         '<p>x</p>'
         >>> code = '<div class="highlight"><pre><span class="n">a</span><span class="o">+</span></pre></div>'
         >>> slim_page(code, False, {"o"})
