@@ -10,7 +10,20 @@ import ibkit
 PACKAGE = Path(ibkit.__file__).parent
 ORDER = [
     *("checks", "norms", "scaled", "devices"),
-    *("data", "models", "losses", "optim", "oracles", "measure", "train", "claims", "records", "show", "book", "__main__"),
+    *(
+        "data",
+        "models",
+        "losses",
+        "optim",
+        "oracles",
+        "measure",
+        "train",
+        "claims",
+        "records",
+        "show",
+        "book",
+        "__main__",
+    ),
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
 

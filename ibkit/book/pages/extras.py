@@ -58,7 +58,7 @@ def social_card() -> bytes:
 
     from ibkit.show.style import PALETTE
 
-    figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
+    figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white", layout="none")  # whatever the style says
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.0, 0.0, 1.0, 0.5))
     steps = np.geomspace(1, 1e4, 200)
