@@ -13,7 +13,7 @@ from ibkit.book.gate import WIDGET_MIME
 from ibkit.book.ledger import Ledger
 from ibkit.book.mathematics import mark_math
 from ibkit.book.notebook import Notebook, read_notebook
-from ibkit.book.pages.api import api_pages
+from ibkit.book.pages.api import kept_api_pages
 from ibkit.book.pages.atlas import Place, atlas_page
 from ibkit.book.pages.bits import Repository
 from ibkit.book.pages.chapter import chapter_footer, chapter_header
@@ -99,7 +99,7 @@ def _write_reference(source: Path, chapters: list[str], ledger: Ledger, places: 
         "ledger.md": ledger_page(ledger),
         "bibliography.md": _BIBLIOGRAPHY_PAGE,
     }
-    pages = api_pages()
+    pages = kept_api_pages(source.parent / "api-pages.json")
     reference |= {f"api/{page.name}.rst": page.text for page in pages}
     reference[TOC] = toc_text(chapters, tuple(page.name for page in pages if page.name != "index"))
     (source / "api").mkdir()

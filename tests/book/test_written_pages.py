@@ -12,7 +12,8 @@ from PIL import Image
 
 from ibkit.book.catalogue import PARTS, Paper
 from ibkit.book.ledger import ClaimRecord, Ledger, LedgerEntry
-from ibkit.book.pages.api import api_pages, public_modules
+from ibkit.book.pages import api
+from ibkit.book.pages.api import api_pages, kept_api_pages, public_modules
 from ibkit.book.pages.atlas import AtlasError, atlas_page, read_atlas
 from ibkit.book.pages.chapter import chapter_footer, related
 from ibkit.book.pages.extras import missing_page, page_meta, social_card
@@ -138,3 +139,16 @@ def test_the_landing_explorer_shows_margins_that_are_right() -> None:
     assert margins(point, 1).max() == pytest.approx(4, rel=1e-4)
     assert margins(point, np.inf).max() == pytest.approx(7, rel=1e-2)
     assert len(landing_explorer().to_html()) < 60_000
+
+
+def test_the_reference_is_written_anew_only_when_the_library_changed(tmp_path, monkeypatch):
+    store = tmp_path / "api-pages.json"
+    pages = kept_api_pages(store)
+    assert pages == api_pages()
+    monkeypatch.setattr(api, "api_pages", lambda: [])
+    assert kept_api_pages(store) == pages
+    store.write_text("{broken")
+    assert kept_api_pages(store) == []
+    monkeypatch.setattr(api, "library_hash", lambda: "another")
+    monkeypatch.setattr(api, "api_pages", lambda: pages[:1])
+    assert kept_api_pages(store) == pages[:1]

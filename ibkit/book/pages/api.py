@@ -5,11 +5,17 @@ The pages only name what is documented; Sphinx reads the docstrings themselves.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
+import json
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import ModuleType
+
+from ibkit.book.cache import library_hash
+from ibkit.book.store import LocalFolder
 
 # In the order in which a chapter's author thinks of them.
 _ORDER = ("data", "models", "losses", "norms", "scaled", "optim", "oracles", "measure", "train", "claims", "show")
@@ -71,6 +77,25 @@ def api_pages() -> list[ApiPage]:
         "update rule, where training should end up, what to measure."
     )
     return [ApiPage("index", "\n".join([title, "=" * len(title), "", intro, "", *rows])), *pages]
+
+
+def kept_api_pages(store: Path) -> list[ApiPage]:
+    """Give the reference, written anew only when the library has changed: importing all of it takes seconds.
+
+    Args:
+        store: the file in which the last reference is kept; a missing or damaged one is written again.
+    """
+    key = library_hash() + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    try:
+        kept = json.loads(store.read_text(encoding="utf-8"))
+        if kept["key"] == key:
+            return [ApiPage(**page) for page in kept["pages"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    pages = api_pages()
+    text = json.dumps({"key": key, "pages": [asdict(page) for page in pages]})
+    LocalFolder(store.parent).write(store.name, text)
+    return pages
 
 
 def _page(module: ModuleType) -> ApiPage | None:
