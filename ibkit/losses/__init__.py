@@ -1,15 +1,25 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
+from ibkit.losses.logit_adjustment import (
+    LogitAdjustment,
+    adjusted_cross_entropy,
+    adjusted_residual,
+    power_temperatures,
+)
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
+    "LogitAdjustment",
+    "adjusted_cross_entropy",
+    "adjusted_residual",
     "cross_entropy",
     "cross_entropy_residual",
     "linear_cross_entropy",
     "model_cross_entropy",
     "next_token_cross_entropy",
+    "power_temperatures",
     "soft_label_excess",
     "soft_label_residual",
     "unconstrained_cross_entropy",

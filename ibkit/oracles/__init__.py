@@ -1,11 +1,10 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
 from ibkit.oracles.certificate import OracleError
-from ibkit.oracles.collapse_geometry import (
-    SeliGeometry,
-    sel_matrix,
-    seli_geometry,
-    simplex_etf_gram,
+from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
+from ibkit.oracles.cost_sensitive_geometry import (
+    cost_sensitive_geometry,
+    step_cost_sensitive_geometry,
     step_seli_geometry,
 )
 from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
@@ -24,6 +23,7 @@ from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, 
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
+    "CollapseGeometry",
     "DataSubspace",
     "FinitePart",
     "MaxMargin",
@@ -32,8 +32,8 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "UnconstrainedRidgePath",
+    "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
     "is_compatible",
@@ -50,6 +50,7 @@ __all__ = [
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]
