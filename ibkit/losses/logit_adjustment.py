@@ -77,8 +77,10 @@ class LogitAdjustment:
             raise ValueError(f"{name} must hold one number a class ({classes}), got {values.shape[-1]}")
         return values
 
-    def scale(self, labels: Int[Tensor, " samples"], classes: int) -> Float[Tensor, "*runs samples classes"] | None:
+    def scale(self, labels: Int[Tensor, " samples"], classes: int) -> Float[Tensor, "*runs rows columns"] | None:
         r"""Return the factors :math:`\delta_{y_i}\kappa_c` of the logits, or None if there are none.
+
+        They broadcast against the logits: one row where only the class counts, one column where only the label does.
 
         Args:
             labels: y, shared by the runs.
