@@ -1,5 +1,12 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
+from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss
+from ibkit.losses.contrastive import (
+    contrastive_lower_bound,
+    prototype_contrastive,
+    supervised_contrastive,
+    supervised_contrastive_gram,
+)
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.logit_adjustment import (
     LogitAdjustment,
@@ -14,13 +21,20 @@ __all__ = [
     "LogitAdjustment",
     "adjusted_cross_entropy",
     "adjusted_residual",
+    "binary_residual",
+    "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "linear_binary",
     "linear_cross_entropy",
+    "log_binary_loss",
     "model_cross_entropy",
     "next_token_cross_entropy",
     "power_temperatures",
+    "prototype_contrastive",
     "soft_label_excess",
     "soft_label_residual",
+    "supervised_contrastive",
+    "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
 ]

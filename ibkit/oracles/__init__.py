@@ -7,7 +7,7 @@ from ibkit.oracles.cost_sensitive_geometry import (
     step_cost_sensitive_geometry,
     step_seli_geometry,
 )
-from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
+from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
     DataSubspace,
@@ -23,6 +23,7 @@ from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, 
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
+    "BinaryMaxMargin",
     "CollapseGeometry",
     "DataSubspace",
     "FinitePart",
@@ -33,6 +34,7 @@ __all__ = [
     "OracleError",
     "RidgePath",
     "UnconstrainedRidgePath",
+    "binary_max_margin",
     "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
