@@ -8,6 +8,16 @@ from ibkit.oracles.collapse_geometry import (
     simplex_etf_gram,
     step_seli_geometry,
 )
+from ibkit.oracles.flow import gradient_flow, log_time_flow
+from ibkit.oracles.hadamard import (
+    HadamardSoftmax,
+    hadamard_flow,
+    hadamard_matrix,
+    hadamard_modes,
+    hadamard_softmax,
+    log_mean_ratio,
+    paley_matrix,
+)
 from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -26,6 +36,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 __all__ = [
     "DataSubspace",
     "FinitePart",
+    "HadamardSoftmax",
     "MaxMargin",
     "MinimumNormLogits",
     "NextTokenConstraints",
@@ -36,8 +47,15 @@ __all__ = [
     "UnconstrainedRidgePath",
     "data_subspace",
     "finite_part",
+    "gradient_flow",
+    "hadamard_flow",
+    "hadamard_matrix",
+    "hadamard_modes",
+    "hadamard_softmax",
     "is_compatible",
     "is_separable",
+    "log_mean_ratio",
+    "log_time_flow",
     "margin_rows",
     "max_margin",
     "minimum_norm_logits",
@@ -45,6 +63,7 @@ __all__ = [
     "next_token_margin",
     "next_token_ridge_path",
     "next_token_svm",
+    "paley_matrix",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
