@@ -18,7 +18,7 @@ from ibkit.oracles.hadamard import (
     log_mean_ratio,
     paley_matrix,
 )
-from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
+from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
     DataSubspace,
@@ -34,6 +34,7 @@ from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, 
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
+    "BinaryMaxMargin",
     "DataSubspace",
     "FinitePart",
     "HadamardSoftmax",
@@ -45,6 +46,7 @@ __all__ = [
     "RidgePath",
     "SeliGeometry",
     "UnconstrainedRidgePath",
+    "binary_max_margin",
     "data_subspace",
     "finite_part",
     "gradient_flow",
