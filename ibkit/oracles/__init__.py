@@ -18,6 +18,7 @@ from ibkit.oracles.hadamard import (
     log_mean_ratio,
     paley_matrix,
 )
+from ibkit.oracles.linear_modes import logistic_modes
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -58,6 +59,7 @@ __all__ = [
     "is_separable",
     "log_mean_ratio",
     "log_time_flow",
+    "logistic_modes",
     "margin_rows",
     "max_margin",
     "minimum_norm_logits",

@@ -10,14 +10,14 @@ The constant mode i = 0 never moves and changes no margin: singular values here 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ibkit.checks import finite, one_of, require
+from ibkit.checks import finite, require
 from ibkit.oracles.flow import log_time_flow
 
 
@@ -141,25 +141,22 @@ def hadamard_flow(
     singular_values: Float[Tensor, "*runs modes"],
     times: Float[Tensor, " recorded"],
     depth: int = 2,
-    loss: Literal["cross-entropy", "squared"] = "cross-entropy",
 ) -> Float[Tensor, "recorded *runs modes"]:
     r"""Return the singular values of a balanced deep linear network under gradient flow from a Hadamard start.
 
     .. math:: \dot s_i=\frac Nk\,s_i^{2-2/N}\,g_i(s)
 
-    for N layers whose product is :math:`V\,\mathrm{diag}(s)\,V`, one example a class. Cross-entropy has the gaps of
-    `hadamard_softmax`; the squared loss :math:`\frac1{2k}\|Z-I\|_F^2` has :math:`g_i=1-s_i`, uncoupled. Integrated in
-    :math:`\log s` against :math:`\log(1+t)`. Modes that start at zero stay there.
+    for cross-entropy and N layers whose product is :math:`V\,\mathrm{diag}(s)\,V`, one example a class, with the gaps
+    of `hadamard_softmax`. Integrated in :math:`\log s` against :math:`\log(1+t)`. Modes that start at zero stay there.
 
     Args:
         singular_values: the start, not negative; runs share the integrator's steps.
         times: where to record, growing, not negative.
         depth: N, at least 2.
-        loss: cross-entropy or squared.
 
     Raises:
-        ValueError: negative or non-finite starts, a number of modes that is not a power of two less one, an unknown
-            loss, a depth below two, or times that do not grow.
+        ValueError: negative or non-finite starts, a number of modes that is not a power of two less one, a depth below
+            two, or times that do not grow.
         OracleError: if the integrator gives up.
 
     Example:
@@ -167,7 +164,6 @@ def hadamard_flow(
         >>> hadamard_flow(start, torch.tensor([0.0, 1e6]))[1].round(decimals=3)
         tensor([33.1100, 33.1100,  0.0000], dtype=torch.float64)
     """
-    one_of("loss", loss, ("cross-entropy", "squared"))
     require(depth >= 2, f"depth must be at least 2, got {depth}")
     s0 = finite("singular_values", singular_values).cpu().to(torch.float64)
     require(bool((s0 >= 0).all()), f"singular_values must not be negative, got {round(float(s0.min()), 6)}")
@@ -176,8 +172,7 @@ def hadamard_flow(
 
     def velocity(log_s: np.ndarray) -> np.ndarray:
         s = torch.from_numpy(np.where(active, np.exp(log_s), 0.0).reshape(s0.shape))
-        gaps = _softmax(s, odd).gaps if loss == "cross-entropy" else 1 - s
-        speed = depth / odd.shape[-1] * s ** (1 - 2 / depth) * gaps
+        speed = depth / odd.shape[-1] * s ** (1 - 2 / depth) * _softmax(s, odd).gaps
         return np.where(active, speed.numpy().ravel(), 0.0)
 
     start = np.log(np.where(active, s0.numpy().ravel(), 1.0))
@@ -203,7 +198,7 @@ def log_mean_ratio(values: Float[Tensor, "*runs size"]) -> Float[Tensor, "*runs"
         >>> log_mean_ratio(torch.tensor([[2.0, 2.0], [1.0, 4.0]]))
         tensor([0.0000, 0.2231])
     """
-    require(bool((values >= 0).all()), f"values must not be negative, got {round(float(values.min()), 6)}")
+    require(bool((values >= 0).all()), f"values must not be negative, got {round(float(values.detach().min()), 6)}")
     size = values / values.amax(-1, keepdim=True)
     return (size.mean(-1).log() - size.log().mean(-1)).clamp(min=0)
 

@@ -108,12 +108,6 @@ def test_equal_values_grow_like_the_exponential_integral():
     np.testing.assert_allclose(expi(x) + 7 * np.log(x) - expi(0.3) - 7 * np.log(0.3), 2 * times.numpy(), rtol=1e-6)
 
 
-def test_squared_loss_has_logistic_modes():
-    s, times = starts(8, 3), torch.tensor([0.5, 5.0, 30.0], dtype=torch.float64)
-    path = hadamard_flow(s, times, loss="squared")
-    torch.testing.assert_close(path, 1 / (1 + (1 / s - 1) * torch.exp(-2 * times / 8)[:, None, None]))
-
-
 def test_modes_at_zero_stay_and_runs_do_not_mix():
     s = torch.tensor([[0.3, 0.2, 0.0], [0.3, 0.0, 0.0], [0.1, 0.2, 0.3]], dtype=torch.float64)
     times = torch.tensor([1.0, 1e4], dtype=torch.float64)
@@ -160,8 +154,3 @@ def test_says_what_is_wrong():
         hadamard_flow(torch.ones(3), torch.tensor([1.0]), depth=1)
     with pytest.raises(ValueError, match="values must not be negative"):
         log_mean_ratio(torch.tensor([-1.0, 1.0]))
-
-
-def test_an_unknown_loss_is_named(unchecked):
-    with pytest.raises(ValueError, match="loss must be one of"):
-        hadamard_flow(torch.ones(3), torch.tensor([1.0]), loss="hinge")
