@@ -9,6 +9,7 @@ from ibkit.losses.contrastive import (
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy
+from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
@@ -19,6 +20,8 @@ __all__ = [
     "cross_entropy_residual",
     "deep_linear_chain",
     "deep_linear_cross_entropy",
+    "language_cross_entropy",
+    "language_gradient",
     "linear_binary",
     "linear_cross_entropy",
     "log_binary_loss",

@@ -69,9 +69,9 @@ def test_a_parts_table_has_its_own_columns_and_leads_to_claims() -> None:
 
 def test_a_chapter_without_a_row_and_an_unknown_column_stop_the_build() -> None:
     ledger = Ledger((entry("one", atlas=(RESULT,)),))
-    with pytest.raises(AtlasError, match="margins/one: .*must hold an entry with rule, norm"):
+    with pytest.raises(AtlasError, match=r"margins/one: .*must hold an entry with rule, norm"):
         part_table(ledger, "margins", read_atlas(ledger), 'rule="Rule" norm="Norm"', "")
-    with pytest.raises(AtlasError, match="chapters/margins/index.md: .*got 'colour'"):
+    with pytest.raises(AtlasError, match=r"chapters/margins/index.md: .*got 'colour'"):
         part_table(ledger, "margins", read_atlas(ledger), 'rule="Rule" colour="Colour"', "")
     with pytest.raises(AtlasError, match="got none"):
         part_table(ledger, "margins", read_atlas(ledger), "", "")
