@@ -1,5 +1,6 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start, deep_linear_start
 from ibkit.models.gpt import GPT
 from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
@@ -8,6 +9,9 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "deep_linear_map",
+    "deep_linear_spectral_start",
+    "deep_linear_start",
     "mlp_embeddings",
     "mlp_start",
     "two_layer_logits",

@@ -7,6 +7,17 @@ from ibkit.oracles.cost_sensitive_geometry import (
     step_cost_sensitive_geometry,
     step_seli_geometry,
 )
+from ibkit.oracles.flow import gradient_flow, log_time_flow
+from ibkit.oracles.hadamard import (
+    HadamardSoftmax,
+    hadamard_flow,
+    hadamard_matrix,
+    hadamard_modes,
+    hadamard_softmax,
+    log_mean_ratio,
+    paley_matrix,
+)
+from ibkit.oracles.linear_modes import logistic_modes
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -27,6 +38,7 @@ __all__ = [
     "CollapseGeometry",
     "DataSubspace",
     "FinitePart",
+    "HadamardSoftmax",
     "MaxMargin",
     "MinimumNormLogits",
     "NextTokenConstraints",
@@ -38,8 +50,16 @@ __all__ = [
     "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
+    "gradient_flow",
+    "hadamard_flow",
+    "hadamard_matrix",
+    "hadamard_modes",
+    "hadamard_softmax",
     "is_compatible",
     "is_separable",
+    "log_mean_ratio",
+    "log_time_flow",
+    "logistic_modes",
     "margin_rows",
     "max_margin",
     "minimum_norm_logits",
@@ -47,6 +67,7 @@ __all__ = [
     "next_token_margin",
     "next_token_ridge_path",
     "next_token_svm",
+    "paley_matrix",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
