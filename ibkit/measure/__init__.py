@@ -1,12 +1,23 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
-from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
+from ibkit.measure.collapse import (
+    NeuralCollapse,
+    TwoGroups,
+    class_means,
+    cosines,
+    nearest_mean_disagreement,
+    neural_collapse,
+    self_duality,
+    two_group_geometry,
+    within_class_variability,
+)
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
 from ibkit.measure.slopes import log_log_slope
 
 __all__ = [
+    "NeuralCollapse",
     "TwoGroups",
     "alignment",
     "binary_margin",
@@ -17,6 +28,9 @@ __all__ = [
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",
+    "nearest_mean_disagreement",
+    "neural_collapse",
+    "self_duality",
     "two_group_geometry",
     "within_class_variability",
 ]

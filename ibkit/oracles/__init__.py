@@ -7,6 +7,13 @@ from ibkit.oracles.cost_sensitive_geometry import (
     step_cost_sensitive_geometry,
     step_seli_geometry,
 )
+from ibkit.oracles.deep_ridge import (
+    DeepRidgeCode,
+    DeepRidgeMinimum,
+    deep_ridge_code,
+    deep_ridge_minimum,
+    deep_ridge_threshold,
+)
 from ibkit.oracles.flow import gradient_flow, log_time_flow
 from ibkit.oracles.hadamard import (
     HadamardSoftmax,
@@ -37,6 +44,8 @@ __all__ = [
     "BinaryMaxMargin",
     "CollapseGeometry",
     "DataSubspace",
+    "DeepRidgeCode",
+    "DeepRidgeMinimum",
     "FinitePart",
     "HadamardSoftmax",
     "MaxMargin",
@@ -49,6 +58,9 @@ __all__ = [
     "binary_max_margin",
     "cost_sensitive_geometry",
     "data_subspace",
+    "deep_ridge_code",
+    "deep_ridge_minimum",
+    "deep_ridge_threshold",
     "finite_part",
     "gradient_flow",
     "hadamard_flow",
