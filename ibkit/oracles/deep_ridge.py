@@ -165,11 +165,11 @@ def deep_ridge_code(
         fit = np.logaddexp(0.0, np.logaddexp.reduce(t * odds, axis=1)).mean()
         return float(fit + layers / 2 * kappa * ((t * np.sqrt(per_class) * values) ** (2 / layers)).sum())
 
-    grid = np.linspace(-10.0, 10.0, 401)
+    grid = np.linspace(-10.0, 10.0, 161)
     start = int(np.argmin([cost(x) for x in grid]))
     found = minimize_scalar(
         cost,
-        bounds=(grid[max(start - 1, 0)], grid[min(start + 1, 400)]),
+        bounds=(grid[max(start - 1, 0)], grid[min(start + 1, 160)]),
         method="bounded",
         options={"xatol": 1e-12},
     )
