@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
@@ -18,7 +19,9 @@ __all__ = [
     "group_sizes",
     "mnist",
     "run_generators",
+    "separated_slabs",
     "sparse_next_tokens",
     "step_counts",
     "toy_next_tokens",
+    "xor_clusters",
 ]

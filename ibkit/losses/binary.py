@@ -101,6 +101,53 @@ def linear_binary(
     return gradient
 
 
+def model_binary(
+    margins_of: Callable[[Params], Tensor], kind: BinaryLoss = "logistic", power: float | Tensor = 0.0
+) -> Callable[[Params], Gradient]:
+    r"""Return the scaled gradient of the mean loss of any differentiable model, divided by a power of that loss.
+
+    :math:`\nabla F/F^a`. Zero is the plain gradient. One is the loss-normalised gradient of Taheri and Thrampoulidis
+    (AAAI 2023), which is :math:`\nabla\log F`: it neither underflows nor fades with the loss, as both factors stay
+    logarithms. One batch can hold both, a power a run.
+
+    Args:
+        margins_of: from parameters to margins ``(*runs, samples)``; runs must not mix.
+        kind: ``"exponential"`` or ``"logistic"``.
+        power: :math:`a` in [0, 1], a number or one a run, shape ``(*runs)``.
+
+    Returns:
+        A function of the parameters for the training loop.
+
+    Raises:
+        ValueError: another kind, a power outside [0, 1], or (later) NaN in the margins or a power of another shape.
+
+    Example:
+        >>> gradient = model_binary(lambda p: p["w"], "exponential", power=1.0)
+        >>> gradient({"w": torch.tensor([900.0, 900.0])}).true()["w"]  # F = exp(-900)
+        tensor([-0.5000, -0.5000])
+    """
+    one_of("kind", kind, BINARY_LOSSES)
+    low, high = float(torch.as_tensor(power).min()), float(torch.as_tensor(power).max())
+    require(low >= 0 and high <= 1, f"power must lie in [0, 1], got {power}")
+
+    def gradient(params: Params) -> Gradient:
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        with torch.enable_grad():
+            margins = margins_of(leaves)
+        fixed = margins.detach()
+        pull = binary_residual(fixed, kind)
+        grads = torch.autograd.grad(margins, list(leaves.values()), -pull.value / margins.shape[-1])
+        log_scale = pull.log_scale
+        if isinstance(power, Tensor) and power.ndim:
+            fits = power.shape == log_scale.shape
+            require(fits, f"power must be a number or {tuple(log_scale.shape)}, got {tuple(power.shape)}")
+        if high > 0:
+            log_scale = log_scale - power * log_binary_loss(fixed, kind)
+        return Gradient(dict(zip(leaves, grads, strict=True)), log_scale)
+
+    return gradient
+
+
 def _log_softplus(x: Tensor) -> Tensor:
     """Return log(log(1 + e^x)); for very negative x the inner logarithm is e^x - e^2x / 2."""
     near = torch.log(torch.logaddexp(x, torch.zeros_like(x)))

@@ -3,18 +3,23 @@
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
-from ibkit.measure.slopes import log_log_slope
+from ibkit.measure.self_bounds import SelfBounds, self_bounds
+from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
 
 __all__ = [
+    "LineFit",
+    "SelfBounds",
     "TwoGroups",
     "alignment",
     "binary_margin",
     "class_means",
     "cosines",
     "gram_distance",
+    "line_fit",
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",
+    "self_bounds",
     "two_group_geometry",
     "within_class_variability",
 ]

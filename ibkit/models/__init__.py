@@ -1,12 +1,16 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
 from ibkit.models.mlp import mlp_embeddings, mlp_start
+from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
 
 __all__ = [
+    "leaky_softplus",
     "mlp_embeddings",
     "mlp_start",
+    "smooth_two_layer_output",
+    "smooth_two_layer_start",
     "two_layer_logits",
     "two_layer_start",
     "unconstrained_embeddings",
