@@ -2,14 +2,17 @@
 
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
+from ibkit.data.downloads import fetch
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
-from ibkit.data.pictures import cifar10, fetch, mnist
+from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
+from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 
 __all__ = [
     "NextTokenData",
+    "Vocabulary",
     "cifar10",
     "clustered_classes",
     "digit_pair",
@@ -18,10 +21,15 @@ __all__ = [
     "fetch",
     "group_sizes",
     "mnist",
+    "novel",
+    "random_windows",
     "run_generators",
     "separated_slabs",
     "sparse_next_tokens",
     "step_counts",
+    "text8",
     "toy_next_tokens",
+    "vocabulary_of",
+    "words",
     "xor_clusters",
 ]

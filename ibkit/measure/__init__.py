@@ -2,6 +2,7 @@
 
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
+from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
 from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
@@ -14,6 +15,7 @@ __all__ = [
     "binary_margin",
     "class_means",
     "cosines",
+    "gram_coordinates",
     "gram_distance",
     "line_fit",
     "log_log_slope",

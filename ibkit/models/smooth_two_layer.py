@@ -35,12 +35,7 @@ def leaky_softplus(u: Float[Tensor, "*shape"], leak: float | Tensor = 0.2) -> Fl
         tensor([-10.0000,   0.3466,  20.0000])
     """
     _require_leak(leak)
-    if isinstance(leak, Tensor):
-        require(
-            leak.shape == u.shape[: leak.ndim],
-            f"leak must be a number or have the shape of the runs, got {tuple(leak.shape)} for {tuple(u.shape)}",
-        )
-        leak = expand_runs(leak, u, leak.ndim)
+    leak = _per_run(leak, u)
     return leak * u + (1 - leak) * torch.nn.functional.softplus(u)
 
 
@@ -94,7 +89,11 @@ def smooth_two_layer_output(
         inner.ndim >= 2 and X.ndim >= 2 and inner.shape[-1] == X.shape[-1],
         f"inner (hidden, features) and X (samples, features) must fit, got {tuple(inner.shape)} and {tuple(X.shape)}",
     )
-    return leaky_softplus(X @ inner.mT, leak) @ _outer(inner)
+    _require_leak(leak)
+    outer = _outer(inner)
+    linear = (X @ (outer @ inner).unsqueeze(-1)).squeeze(-1)  # the leaks of all units add up to one linear model
+    leak = _per_run(leak, linear)
+    return leak * linear + (1 - leak) * (torch.nn.functional.softplus(X @ inner.mT) @ outer)
 
 
 def _outer(inner: Tensor) -> Tensor:
@@ -107,3 +106,14 @@ def _outer(inner: Tensor) -> Tensor:
 def _require_leak(leak: float | Tensor) -> None:
     low, high = (float(leak.min()), float(leak.max())) if isinstance(leak, Tensor) else (leak, leak)
     require(low >= 0 and high <= 1, f"leak must lie in [0, 1], got {leak}")
+
+
+def _per_run(leak: float | Tensor, like: Tensor) -> float | Tensor:
+    """Return a leak that broadcasts against a tensor whose leading dimensions are the runs."""
+    if not isinstance(leak, Tensor):
+        return leak
+    require(
+        leak.shape == like.shape[: leak.ndim],
+        f"leak must be a number or have the shape of the runs, got {tuple(leak.shape)} for {tuple(like.shape)}",
+    )
+    return expand_runs(leak, like, leak.ndim)
