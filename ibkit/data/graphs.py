@@ -90,9 +90,8 @@ def communication_graph(
     draws = (makers[kind](int(rng.integers(2**31))) for _ in range(DRAWS))
     graph = next((drawn for drawn in draws if nx.is_connected(drawn)), None)
     if graph is None:
-        raise ValueError(
-            f"probability is too small: {DRAWS} draws of {agents} agents, none connected, got {probability}"
-        )
+        what = f"none of {DRAWS} draws of {agents} agents is connected"
+        raise ValueError(f"probability {probability} is too small: {what}")
     adjacency = torch.from_numpy(nx.to_numpy_array(graph, nodelist=range(agents)))
     return CommunicationGraph(kind, adjacency, _positions(kind, agents, rows))
 
@@ -137,7 +136,7 @@ def mixing_rate(mixing: Float[Tensor, "*runs agents agents"]) -> Float[Tensor, "
         ValueError: if it is not symmetric with rows that sum to one.
 
     Example:
-        >>> float(mixing_rate(metropolis(communication_graph("star", 5).adjacency)).__round__(6))
+        >>> round(float(mixing_rate(metropolis(communication_graph("star", 5).adjacency))), 6)
         0.8
     """
     require_mixing("mixing", mixing)

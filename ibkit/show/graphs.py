@@ -63,8 +63,8 @@ def draw_graph(
         *places.T, s=size, c=INK if values is None else values, edgecolors=INK, linewidths=0.6, zorder=2, **look
     )
     dots.set_clip_on(False)
-    ax.set_aspect("equal")
-    ax.margins(0.12)
+    centre, reach = (places.max(0) + places.min(0)) / 2, 0.6 * max(np.ptp(places, axis=0).max(), 1e-9)
+    ax.set(xlim=centre[0] + reach * np.array([-1, 1]), ylim=centre[1] + reach * np.array([-1, 1]), aspect="equal")
     ax.axis("off")
     if title:
         ax.set_title(title)
