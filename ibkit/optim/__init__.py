@@ -7,6 +7,7 @@ from ibkit.optim.decentralized import (
     track_gradients,
     tracked_gradient_descent,
 )
+from ibkit.optim.lbfgs import Minimum, minimize_lbfgs
 from ibkit.optim.pieces import (
     adam_ratio,
     clip_norm,
@@ -31,6 +32,7 @@ from ibkit.optim.steps import power_decay, step_size
 from ibkit.optim.torch_adapter import as_torch
 
 __all__ = [
+    "Minimum",
     "Rule",
     "adam",
     "adam_ratio",
@@ -40,6 +42,7 @@ __all__ = [
     "clip_norm",
     "decentralized_gradient_descent",
     "gradient_descent",
+    "minimize_lbfgs",
     "mix_agents",
     "momentum",
     "muon",
