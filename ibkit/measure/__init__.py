@@ -1,7 +1,9 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
+from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
+from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
@@ -14,6 +16,7 @@ __all__ = [
     "alignment",
     "binary_margin",
     "class_means",
+    "consensus_error",
     "cosines",
     "gram_coordinates",
     "gram_distance",
@@ -21,6 +24,7 @@ __all__ = [
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",
+    "power_bregman",
     "self_bounds",
     "two_group_geometry",
     "within_class_variability",
