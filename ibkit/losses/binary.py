@@ -69,19 +69,21 @@ def binary_residual(margins: Float[Tensor, "*runs samples"], kind: BinaryLoss = 
 
 
 def linear_binary(
-    rows: Float[Tensor, "*data_runs samples features"], kind: BinaryLoss = "logistic"
+    rows: Float[Tensor, "*data_runs samples features"], kind: BinaryLoss = "logistic", power: float | Tensor = 0.0
 ) -> Callable[[Params], Gradient]:
     r"""Return the scaled gradient of the mean loss of a linear classifier, :math:`\nabla F=\frac1n\sum_i\ell'(m_i)a_i`.
 
     Args:
         rows: :math:`a_i=y_ix_i`; one set shared by all runs, or one a run.
         kind: ``"exponential"`` or ``"logistic"``.
+        power: of the loss that the gradient is divided by, as in `model_binary`.
 
     Returns:
         A function of ``{"w": (*runs, features)}`` for the training loop.
 
     Raises:
-        ValueError: NaN in the rows, another kind, or (later) a w of another width.
+        ValueError: NaN in the rows, another kind, a power outside [0, 1], or (later) a w of another width or a power of
+            another shape.
 
     Example:
         >>> gradient = linear_binary(torch.eye(2), "exponential")
@@ -91,12 +93,15 @@ def linear_binary(
     require(rows.ndim >= 2, f"rows must be (*runs, samples, features), got shape {tuple(rows.shape)}")
     finite("rows", rows)
     one_of("kind", kind, BINARY_LOSSES)
+    _require_power(power)
     samples = rows.shape[-2]
 
     def gradient(params: Params) -> Gradient:
         w = shape("w", params["w"], (rows.shape[-1],))
-        pull = binary_residual((rows @ w.unsqueeze(-1)).squeeze(-1), kind)
-        return Gradient({"w": -(pull.value.unsqueeze(-2) @ rows).squeeze(-2) / samples}, pull.log_scale)
+        margins = (rows @ w.unsqueeze(-1)).squeeze(-1)
+        pull = binary_residual(margins, kind)
+        scale = _over_the_loss(pull.log_scale, margins, kind, power)
+        return Gradient({"w": -(pull.value.unsqueeze(-2) @ rows).squeeze(-2) / samples}, scale)
 
     return gradient
 
@@ -127,8 +132,7 @@ def model_binary(
         tensor([-0.5000, -0.5000])
     """
     one_of("kind", kind, BINARY_LOSSES)
-    low, high = float(torch.as_tensor(power).min()), float(torch.as_tensor(power).max())
-    require(low >= 0 and high <= 1, f"power must lie in [0, 1], got {power}")
+    _require_power(power)
 
     def gradient(params: Params) -> Gradient:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
@@ -137,15 +141,25 @@ def model_binary(
         fixed = margins.detach()
         pull = binary_residual(fixed, kind)
         grads = torch.autograd.grad(margins, list(leaves.values()), -pull.value / margins.shape[-1])
-        log_scale = pull.log_scale
-        if isinstance(power, Tensor) and power.ndim:
-            fits = power.shape == log_scale.shape
-            require(fits, f"power must be a number or {tuple(log_scale.shape)}, got {tuple(power.shape)}")
-        if high > 0:
-            log_scale = log_scale - power * log_binary_loss(fixed, kind)
-        return Gradient(dict(zip(leaves, grads, strict=True)), log_scale)
+        scale = _over_the_loss(pull.log_scale, fixed, kind, power)
+        return Gradient(dict(zip(leaves, grads, strict=True)), scale)
 
     return gradient
+
+
+def _over_the_loss(log_scale: Tensor, margins: Tensor, kind: BinaryLoss, power: float | Tensor) -> Tensor:
+    """Return the scale of a gradient once it is divided by a power of the loss."""
+    if isinstance(power, Tensor) and power.ndim:
+        fits = power.shape == log_scale.shape
+        require(fits, f"power must be a number or {tuple(log_scale.shape)}, got {tuple(power.shape)}")
+    elif power == 0:
+        return log_scale
+    return log_scale - power * log_binary_loss(margins, kind)
+
+
+def _require_power(power: float | Tensor) -> None:
+    low, high = float(torch.as_tensor(power).min()), float(torch.as_tensor(power).max())
+    require(low >= 0 and high <= 1, f"power must lie in [0, 1], got {power}")
 
 
 def _log_softplus(x: Tensor) -> Tensor:
