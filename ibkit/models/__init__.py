@@ -1,10 +1,12 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
 
 __all__ = [
+    "linear_margins",
     "mlp_embeddings",
     "mlp_start",
     "two_layer_logits",
