@@ -1,15 +1,25 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
 from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss
+from ibkit.losses.contrastive import (
+    contrastive_lower_bound,
+    prototype_contrastive,
+    supervised_contrastive,
+    supervised_contrastive_gram,
+)
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
+from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
     "binary_residual",
+    "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "language_cross_entropy",
+    "language_gradient",
     "linear_binary",
     "linear_cross_entropy",
     "linear_perceptron",
@@ -17,8 +27,11 @@ __all__ = [
     "model_cross_entropy",
     "next_token_cross_entropy",
     "perceptron_weights",
+    "prototype_contrastive",
     "smoothed_perceptron_loss",
     "soft_label_excess",
     "soft_label_residual",
+    "supervised_contrastive",
+    "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
 ]

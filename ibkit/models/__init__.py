@@ -1,11 +1,14 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
+from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
+    "GPT",
     "linear_margins",
     "mlp_embeddings",
     "mlp_start",
@@ -14,4 +17,6 @@ __all__ = [
     "unconstrained_embeddings",
     "unconstrained_logits",
     "unconstrained_start",
+    "unit_embedding_start",
+    "unit_embeddings",
 ]

@@ -8,6 +8,7 @@ from ibkit.oracles.collapse_geometry import (
     simplex_etf_gram,
     step_seli_geometry,
 )
+from ibkit.oracles.disagreement import steady_disagreement
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -55,6 +56,7 @@ __all__ = [
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "steady_disagreement",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]

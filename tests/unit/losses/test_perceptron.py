@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibkit.data import halfspace_rows, outvoted_point
+from ibkit.data import outvoted_point, separated_halfspaces
 from ibkit.losses import linear_binary, linear_perceptron, log_binary_loss, perceptron_weights, smoothed_perceptron_loss
 from ibkit.measure import binary_margin
 from ibkit.models import linear_margins
@@ -13,6 +13,11 @@ from ibkit.train import train
 
 INF = float("inf")
 STEP = gradient_descent(1.0)
+
+
+def halfspace_rows(*sizes):
+    X, y, _ = separated_halfspaces(*sizes, shift=0.0)
+    return y.unsqueeze(-1) * X * sizes[-1] ** 0.5
 
 
 def steps_until_solved(rows, gamma, limit=2000, **options):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from ibkit.data import halfspace_rows, outvoted_point
+from ibkit.data import outvoted_point, separated_halfspaces
 from ibkit.losses import linear_perceptron
 from ibkit.models import linear_margins
 from ibkit.optim import gradient_descent
@@ -12,6 +12,11 @@ from ibkit.oracles.perceptron import KAPPA
 from ibkit.train import train
 
 INF = float("inf")
+
+
+def halfspace_rows(*sizes):
+    X, y, _ = separated_halfspaces(*sizes, shift=0.0)
+    return y.unsqueeze(-1) * X * sizes[-1] ** 0.5
 
 
 def solve(rows, gamma, shares=None, mass=False, limit=4000):

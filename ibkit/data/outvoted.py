@@ -1,43 +1,12 @@
-"""Two classes on the two sides of a plane: Gaussian ones, and a point that a majority outvotes."""
+"""The smallest instance on which averaging over the samples hurts: one point against copies of another."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ibkit.checks import require
-from ibkit.data.seeding import run_generators
-
-
-def halfspace_rows(seed: int, runs: int, samples: int, features: int) -> Float[Tensor, "runs samples features"]:
-    r"""Return signed Gaussian inputs :math:`a_i=y_ix_i` with :math:`y_i=\mathrm{sign}(x_i^\top u)`, u a random plane.
-
-    The plane separates them by construction, with a margin that is as small as chance makes it.
-
-    Args:
-        seed: non-negative.
-        runs: how many data sets.
-        samples: n.
-        features: d.
-
-    Returns:
-        Float64, ``(runs, samples, features)``; run r does not depend on how many runs there are.
-
-    Raises:
-        ValueError: sizes below one, or a negative seed.
-
-    Example:
-        >>> halfspace_rows(seed=0, runs=2, samples=5, features=3).shape
-        torch.Size([2, 5, 3])
-    """
-    require(samples >= 1 and features >= 1, f"samples and features must be at least 1, got {samples}, {features}")
-    sets = []
-    for rng in run_generators(seed, runs):
-        plane, x = rng.normal(size=features), rng.normal(size=(samples, features))
-        sets.append(np.sign(x @ plane)[:, None] * x)
-    return torch.from_numpy(np.stack(sets))
 
 
 def outvoted_point(
