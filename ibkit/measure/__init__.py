@@ -1,6 +1,7 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
+from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
@@ -19,6 +20,7 @@ __all__ = [
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",
+    "power_bregman",
     "two_group_geometry",
     "within_class_variability",
 ]

@@ -1,11 +1,10 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
 from ibkit.oracles.certificate import OracleError
-from ibkit.oracles.collapse_geometry import (
-    SeliGeometry,
-    sel_matrix,
-    seli_geometry,
-    simplex_etf_gram,
+from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
+from ibkit.oracles.cost_sensitive_geometry import (
+    cost_sensitive_geometry,
+    step_cost_sensitive_geometry,
     step_seli_geometry,
 )
 from ibkit.oracles.disagreement import steady_disagreement
@@ -27,6 +26,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 
 __all__ = [
     "BinaryMaxMargin",
+    "CollapseGeometry",
     "DataSubspace",
     "FinitePart",
     "MaxMargin",
@@ -35,9 +35,9 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "UnconstrainedRidgePath",
     "binary_max_margin",
+    "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
     "is_compatible",
@@ -57,6 +57,7 @@ __all__ = [
     "seli_ridge_slope",
     "simplex_etf_gram",
     "steady_disagreement",
+    "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]
