@@ -14,6 +14,7 @@ from ibkit.data.graphs import (
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
+from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
@@ -37,6 +38,7 @@ __all__ = [
     "mixing_rate",
     "mnist",
     "novel",
+    "outvoted_point",
     "random_windows",
     "run_generators",
     "separated_halfspaces",
