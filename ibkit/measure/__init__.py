@@ -3,7 +3,8 @@
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.coordinates import gram_coordinates
-from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
+from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
+from ibkit.measure.rank import effective_rank
 from ibkit.measure.slopes import log_log_slope
 
 __all__ = [
@@ -12,8 +13,10 @@ __all__ = [
     "binary_margin",
     "class_means",
     "cosines",
+    "effective_rank",
     "gram_coordinates",
     "gram_distance",
+    "homogeneous_margin",
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",

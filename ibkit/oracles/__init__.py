@@ -32,6 +32,7 @@ from ibkit.oracles.next_token import (
 )
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
+from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
@@ -46,8 +47,10 @@ __all__ = [
     "OracleError",
     "RidgePath",
     "SeliGeometry",
+    "SphericalCode",
     "UnconstrainedRidgePath",
     "binary_max_margin",
+    "code_margin",
     "data_subspace",
     "finite_part",
     "gradient_flow",
@@ -67,12 +70,14 @@ __all__ = [
     "next_token_margin",
     "next_token_ridge_path",
     "next_token_svm",
+    "one_vs_rest_distance",
     "paley_matrix",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "spherical_code",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]
