@@ -10,10 +10,19 @@ from ibkit.losses.contrastive import (
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy
 from ibkit.losses.language import language_cross_entropy, language_gradient
+from ibkit.losses.logit_adjustment import (
+    LogitAdjustment,
+    adjusted_cross_entropy,
+    adjusted_residual,
+    power_temperatures,
+)
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
+    "LogitAdjustment",
+    "adjusted_cross_entropy",
+    "adjusted_residual",
     "binary_residual",
     "contrastive_lower_bound",
     "cross_entropy",
@@ -27,6 +36,7 @@ __all__ = [
     "log_binary_loss",
     "model_cross_entropy",
     "next_token_cross_entropy",
+    "power_temperatures",
     "prototype_contrastive",
     "soft_label_excess",
     "soft_label_residual",

@@ -1,13 +1,13 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
 from ibkit.oracles.certificate import OracleError
-from ibkit.oracles.collapse_geometry import (
-    SeliGeometry,
-    sel_matrix,
-    seli_geometry,
-    simplex_etf_gram,
+from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
+from ibkit.oracles.cost_sensitive_geometry import (
+    cost_sensitive_geometry,
+    step_cost_sensitive_geometry,
     step_seli_geometry,
 )
+from ibkit.oracles.disagreement import steady_disagreement
 from ibkit.oracles.flow import gradient_flow, log_time_flow
 from ibkit.oracles.hadamard import (
     HadamardSoftmax,
@@ -37,6 +37,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 
 __all__ = [
     "BinaryMaxMargin",
+    "CollapseGeometry",
     "DataSubspace",
     "FinitePart",
     "HadamardSoftmax",
@@ -51,6 +52,7 @@ __all__ = [
     "UnconstrainedRidgePath",
     "binary_max_margin",
     "code_margin",
+    "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
     "gradient_flow",
@@ -78,6 +80,8 @@ __all__ = [
     "seli_ridge_slope",
     "simplex_etf_gram",
     "spherical_code",
+    "steady_disagreement",
+    "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]
