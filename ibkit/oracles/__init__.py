@@ -47,7 +47,6 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "SphericalCode",
     "UnconstrainedRidgePath",
     "binary_max_margin",
