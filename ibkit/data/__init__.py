@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.bundled import digits
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
@@ -8,7 +9,10 @@ from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 
 __all__ = [
+    "BatchInteraction",
     "NextTokenData",
+    "batch_interaction",
+    "bind_batches",
     "cifar10",
     "clustered_classes",
     "digits",
@@ -16,6 +20,7 @@ __all__ = [
     "fetch",
     "group_sizes",
     "mnist",
+    "random_batches",
     "run_generators",
     "sparse_next_tokens",
     "step_counts",
