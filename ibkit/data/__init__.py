@@ -1,7 +1,7 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
 from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
-from ibkit.data.bundled import digits
+from ibkit.data.bundled import digit_pair, digits
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
 from ibkit.data.pictures import cifar10, fetch, mnist
@@ -15,6 +15,7 @@ __all__ = [
     "bind_batches",
     "cifar10",
     "clustered_classes",
+    "digit_pair",
     "digits",
     "draw_by_class",
     "fetch",

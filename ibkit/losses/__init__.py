@@ -1,5 +1,6 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
+from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss
 from ibkit.losses.contrastive import (
     contrastive_lower_bound,
     prototype_contrastive,
@@ -11,10 +12,13 @@ from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
+    "binary_residual",
     "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "linear_binary",
     "linear_cross_entropy",
+    "log_binary_loss",
     "model_cross_entropy",
     "next_token_cross_entropy",
     "prototype_contrastive",

@@ -2,14 +2,17 @@
 
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
-from ibkit.measure.margins import logit_margin, multiclass_margin
+from ibkit.measure.coordinates import gram_coordinates
+from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
 from ibkit.measure.slopes import log_log_slope
 
 __all__ = [
     "TwoGroups",
     "alignment",
+    "binary_margin",
     "class_means",
     "cosines",
+    "gram_coordinates",
     "gram_distance",
     "log_log_slope",
     "logit_margin",

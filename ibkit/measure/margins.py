@@ -1,4 +1,4 @@
-"""Margins of linear classifiers, plain and in units of a norm."""
+"""Margins of classifiers, plain and in units of a norm."""
 
 from __future__ import annotations
 
@@ -70,3 +70,36 @@ def logit_margin(logits: Float[Tensor, "*runs samples classes"], y: Int[Tensor, 
     true = logits.gather(-1, index).squeeze(-1)
     rival = logits.scatter(-1, index, -torch.inf).amax(-1)
     return (true - rival).amin(-1)
+
+
+def binary_margin(
+    w: Float[Tensor, "*runs features"],
+    rows: Float[Tensor, "*data_runs samples features"],
+    p: float | None = None,
+) -> Float[Tensor, "*runs"]:
+    r"""Return the smallest margin :math:`\min_i a_i^\top w` of a binary classifier, divided by a p-norm of w if given.
+
+    Args:
+        w: classifiers, one a run.
+        rows: :math:`a_i=y_ix_i`, shared by the runs or one set a run.
+        p: None, or the exponent of the norm, from 1 to infinity. A zero vector has normalised margin zero.
+
+    Raises:
+        ValueError: NaN, an exponent below one, or shapes that do not fit.
+
+    Example:
+        >>> binary_margin(torch.tensor([3.0, 4.0]), torch.eye(2), p=2)
+        tensor(0.6000)
+    """
+    require(
+        w.ndim >= 1 and rows.ndim >= 2 and w.shape[-1] == rows.shape[-1],
+        f"w and rows must share their last dimension (features), got {tuple(w.shape)} and {tuple(rows.shape)}",
+    )
+    require(p is None or p >= 1, f"p must be at least 1 (and may be infinite), got {p}")
+    finite("w", w)
+    finite("rows", rows)
+    margin = (rows @ w.unsqueeze(-1)).squeeze(-1).amin(-1)
+    if p is None:
+        return margin
+    size = torch.linalg.vector_norm(w, ord=p, dim=-1)
+    return torch.where(size > 0, margin / torch.where(size > 0, size, 1.0), 0.0)

@@ -8,8 +8,7 @@ from ibkit.oracles.collapse_geometry import (
     simplex_etf_gram,
     step_seli_geometry,
 )
-from ibkit.oracles.contrastive_geometry import ContrastiveGram, contrastive_gram
-from ibkit.oracles.max_margin import MaxMargin, margin_rows, max_margin
+from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
     DataSubspace,
@@ -25,7 +24,7 @@ from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, 
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
-    "ContrastiveGram",
+    "BinaryMaxMargin",
     "DataSubspace",
     "FinitePart",
     "MaxMargin",
@@ -36,7 +35,7 @@ __all__ = [
     "RidgePath",
     "SeliGeometry",
     "UnconstrainedRidgePath",
-    "contrastive_gram",
+    "binary_max_margin",
     "data_subspace",
     "finite_part",
     "is_compatible",

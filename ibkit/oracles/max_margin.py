@@ -74,14 +74,61 @@ def max_margin(
     norm = as_norm(norm)
     runs = X.shape[:-2]
     sets = X.detach().cpu().double().numpy().reshape(-1, *X.shape[-2:])
-    answers = [_solve_one(inputs, y.cpu().numpy(), k, norm) for inputs in sets]
+    labels = y.cpu().numpy()
+    answers = [_solve_rows(margin_rows(inputs, labels, k), (k, inputs.shape[1]), norm) for inputs in sets]
     W, margin, gap = (torch.from_numpy(np.stack(parts)) for parts in zip(*answers, strict=True))
     return MaxMargin(W.reshape(*runs, k, -1), margin.reshape(runs), gap.reshape(runs))
 
 
-def _solve_one(X: np.ndarray, y: np.ndarray, k: int, norm: MatrixNorm) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    A = margin_rows(X, y, k)
-    W = cp.Variable((k, X.shape[1]))
+@dataclass(frozen=True)
+class BinaryMaxMargin:
+    r"""A max-margin classifier of two classes and its proof.
+
+    Args:
+        w: a maximiser of unit norm, ``(*runs, features)``; one of several where the norm is not strictly convex.
+        margin: :math:`\gamma`, its smallest margin, ``(*runs)``.
+        gap: relative duality gap: the margin is within this share of the best possible, ``(*runs)``.
+    """
+
+    w: Tensor
+    margin: Tensor
+    gap: Tensor
+
+
+def binary_max_margin(rows: Float[Tensor, "*runs samples features"], p: float = 2.0) -> BinaryMaxMargin:
+    r"""Return the largest margin of two classes per unit of the p-norm, and a classifier that has it.
+
+    .. math:: \gamma_p=\max_{\|w\|_p\le1}\ \min_i\ a_i^\top w,\qquad a_i=y_ix_i .
+
+    The certificate is that of `max_margin`: :math:`\gamma_p\le\|\sum_i\lambda_ia_i\|_q` for weights that sum to one,
+    with :math:`1/p+1/q=1`.
+
+    Args:
+        rows: :math:`a_i`; with leading runs, one program each.
+        p: the exponent, from 1 to infinity; the classifier is unique for ``1 < p < inf``.
+
+    Raises:
+        ValueError: NaN in the rows, an exponent below one, or data that no w separates.
+        OracleError: if the solver fails or its answer does not pass the certificate.
+
+    Example:
+        >>> best = binary_max_margin(torch.tensor([[2.0, 0.0], [1.0, 1.0]]), p=2)
+        >>> best.w.round(decimals=4), round(float(best.margin), 4)
+        (tensor([0.7071, 0.7071], dtype=torch.float64), 1.4142)
+    """
+    require(rows.ndim >= 2, f"rows must be (*runs, samples, features), got shape {tuple(rows.shape)}")
+    finite("rows", rows)
+    norm = MatrixNorm("entrywise", float(p))
+    runs, features = rows.shape[:-2], rows.shape[-1]
+    sets = rows.detach().cpu().double().numpy().reshape(-1, *rows.shape[-2:])
+    answers = [_solve_rows(sp.csr_matrix(each), (1, features), norm) for each in sets]
+    w, margin, gap = (torch.from_numpy(np.stack(parts)) for parts in zip(*answers, strict=True))
+    return BinaryMaxMargin(w.reshape(*runs, features), margin.reshape(runs), gap.reshape(runs))
+
+
+def _solve_rows(A: sp.csr_matrix, size: tuple[int, int], norm: MatrixNorm) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Maximise the least entry of ``A @ W.ravel()`` over the unit ball, for W of the given size."""
+    W = cp.Variable(size)
     g = cp.Variable()
     margins = A @ cp.vec(W, order="C") >= g
     linear = norm.kind == "entrywise" and norm.p in (1.0, np.inf)
@@ -91,19 +138,19 @@ def _solve_one(X: np.ndarray, y: np.ndarray, k: int, norm: MatrixNorm) -> tuple[
         solver="HIGHS" if linear else "CLARABEL",
     )
     found = torch.from_numpy(W.value)
-    size = float(norm(found))
-    margin = float((A @ W.value.ravel()).min()) / size if size > 1e-9 else 0.0
+    length = float(norm(found))
+    margin = float((A @ W.value.ravel()).min()) / length if length > 1e-9 else 0.0
     multipliers = np.abs(margins.dual_value)
     multipliers = multipliers / multipliers.sum()
-    bound = float(norm.dual(torch.from_numpy((A.T @ multipliers).reshape(k, -1))))
-    if margin <= 1e-7 * np.abs(X).max():
+    bound = float(norm.dual(torch.from_numpy((A.T @ multipliers).reshape(size))))
+    if margin <= 1e-7 * abs(A).max():
         raise ValueError(
-            f"X and y must be linearly separable for a hard margin, got data whose best margin is at most {bound:.1e}"
+            f"the data must be linearly separable for a hard margin, got data whose best margin is at most {bound:.1e}"
         )
     gap = bound / margin - 1
     if not gap <= GAP_TOLERANCE:
         raise OracleError(f"max margin in the {norm.kind} {norm.p:g} norm: relative duality gap {gap:.1e}")
-    return W.value / size, np.array(margin), np.array(max(gap, 0.0))
+    return W.value / length, np.array(margin), np.array(max(gap, 0.0))
 
 
 def margin_rows(X: np.ndarray, y: np.ndarray, classes: int) -> sp.csr_matrix:

@@ -1,5 +1,6 @@
 """What readers see: the plot style, the figures' building blocks, and the explorer."""
 
+from ibkit.show.arrows import Arrows3D, arrows_3d
 from ibkit.show.explorer import Explorer, explore
 from ibkit.show.figures import (
     band,
@@ -18,11 +19,13 @@ __all__ = [
     "COLORS",
     "PAGE_WIDTH",
     "PALETTE",
+    "Arrows3D",
     "Bars",
     "Explorer",
     "HeatMap",
     "Lines",
     "Scatter",
+    "arrows_3d",
     "band",
     "color_of",
     "cross_table",

@@ -28,12 +28,13 @@ from ibkit.show.grid import Format, Parameter, points, read_grid
 from ibkit.show.packing import Packed, Store, check_size, pack, pack_frame, to_json
 from ibkit.show.panel import Panel
 from ibkit.show.picture import picture
-from ibkit.show.style import DASHES, DIVERGING_STOPS, PALETTE, PALETTE_DARK, ROLES, SEQUENTIAL_STOPS, slot_of
+from ibkit.show.style import DASHES, DIVERGING_STOPS, PALETTE, PALETTE_DARK, SEQUENTIAL_STOPS, series_slots
 
 Compute = Callable[..., Panel | Sequence[Panel]]
 
 # In the order in which they are joined: each uses only what stands before it.
-_SCRIPTS = ("nodes", "data", "scales", "axes", "lines", "scatter", "heatmap", "bars", "panel", "controls", "explorer")
+_VIEWS = ("lines", "scatter", "arrows3d", "heatmap", "bars")
+_SCRIPTS = ("nodes", "data", "scales", "axes", *_VIEWS, "panel", "controls", "explorer")
 
 
 @cache
@@ -162,7 +163,8 @@ def _panels(compute: Compute, arguments: dict[str, Any]) -> list[Panel]:
     panels = [given] if isinstance(given, Panel) else list(given) if isinstance(given, list | tuple) else [given]
     for panel in panels:
         if not isinstance(panel, Panel):
-            raise TypeError(f"compute must return panels (Lines, HeatMap, Scatter, Bars), got {type(panel).__name__}")
+            known = "Lines, HeatMap, Scatter, Arrows3D, Bars"
+            raise TypeError(f"compute must return panels ({known}), got {type(panel).__name__}")
     if not panels:
         raise ValueError("compute must return at least one panel, got none")
     return panels
@@ -186,7 +188,7 @@ def explore(
 
     Args:
         compute: called with every combination of the grid's values as keywords; returns a panel or a list of panels
-            (``Lines``, ``HeatMap``, ``Scatter``, ``Bars``), the same ones at every point.
+            (``Lines``, ``HeatMap``, ``Scatter``, ``Arrows3D``, ``Bars``), the same ones at every point.
         grid: the sliders: values by parameter, two or three of them. Growing numbers make a numeric slider (a
             logarithmic one when they are spaced so), anything else a slider over categories.
         alt: what the figure shows, in a sentence or two, for readers who cannot see it.
@@ -244,7 +246,7 @@ def explore(
         "live": live,
         "parameters": [parameter.payload() for parameter in parameters],
         "start": start,
-        "colors": _slots([panel["names"] for panel in packed.payload["panels"]], colors or {}),
+        "colors": series_slots([panel["names"] for panel in packed.payload["panels"]], colors or {}),
         **packed.payload,
     }
     shown = 0
@@ -274,37 +276,6 @@ def _start(parameters: list[Parameter], default: Mapping[str, Any]) -> list[int]
         if name not in known:
             raise ValueError(f"default names {name!r}, which is not in the grid: {', '.join(known)}")
     return [parameter.index(default[parameter.name]) if parameter.name in default else 0 for parameter in parameters]
-
-
-def _slots(panels: Sequence[Sequence[str]], chosen: Mapping[str, str | int]) -> dict[str, int]:
-    """Give each series its place in the palette: as chosen, else by its role, else the next that is free.
-
-    Two series of one panel never share a colour while the palette lasts; series of different panels may, by their role.
-    """
-    names = list(dict.fromkeys(name for panel in panels for name in panel))
-    slots: dict[str, int] = {}
-    for name, color in chosen.items():
-        if name not in names:
-            raise ValueError(f"colors names {name!r}, which is no series: {', '.join(names)}")
-        slot = ROLES.get(color.lower()) if isinstance(color, str) else color
-        if slot is None or not 0 <= slot < len(PALETTE):
-            raise ValueError(f"colors[{name!r}] must be a role or a place in 0..{len(PALETTE) - 1}, got {color!r}")
-        slots[name] = slot
-
-    def beside(name: str) -> set[int]:
-        return {slots[other] for panel in panels if name in panel for other in panel if other in slots}
-
-    for name in names:
-        role = slot_of(name)
-        if name not in slots and role is not None and role not in beside(name):
-            slots[name] = role
-    for name in names:
-        if name not in slots:
-            places = range(len(PALETTE))
-            free = [slot for slot in places if slot not in slots.values()]
-            free = free or [slot for slot in places if slot not in beside(name)]
-            slots[name] = free[0] if free else len(slots) % len(PALETTE)
-    return slots
 
 
 def _page(payload: dict[str, Any], image: str) -> str:

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
+from ibkit.show.arrows import Arrows3D, draw_arrows
 from ibkit.show.figures import heatmap
 from ibkit.show.grid import number_text
 from ibkit.show.panel import Limits, Panel
@@ -105,6 +106,9 @@ def _draw(ax: Axes, panel: Panel, limits: tuple[Limits, Limits], slots: Mapping[
         _bars(ax, panel, slots)
     elif isinstance(panel, HeatMap):
         _cells(ax, panel, limits[1])
+        return
+    elif isinstance(panel, Arrows3D):
+        _space(ax, panel, limits[0][1], slots)
         return
     if not isinstance(panel, Bars):
         ax.set_xlim(limits[0])
@@ -198,6 +202,13 @@ def _bars(ax: Axes, panel: Bars, slots: Mapping[str, int]) -> None:
     stride = -(-len(categories) // 16)
     ax.set_xticks(range(0, len(categories), stride), categories[::stride])
     ax.grid(visible=False, axis="x")
+
+
+def _space(ax: Axes, panel: Arrows3D, reach: float, slots: Mapping[str, int]) -> None:
+    draw_arrows(ax, panel, slots, reach)
+    ax.set_title(panel.title)
+    if len(panel.names()) > 1:
+        ax.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(0.98, 1))
 
 
 def _cells(ax: Axes, panel: HeatMap, limits: Limits) -> None:

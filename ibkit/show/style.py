@@ -8,6 +8,7 @@ whose face stays white on dark pages); ``PALETTE_DARK`` holds the same hues for 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -259,6 +260,37 @@ def slot_of(name: str) -> int | None:
     """
     words = "".join(letter if letter.isalnum() else " " for letter in name.lower()).split()
     return next((ROLES[word] for word in words if word in ROLES), None)
+
+
+def series_slots(panels: Sequence[Sequence[str]], chosen: Mapping[str, str | int]) -> dict[str, int]:
+    """Give each series its place in the palette: as chosen, else by its role, else the next that is free.
+
+    Two series of one panel never share a colour while the palette lasts; series of different panels may, by their role.
+    """
+    names = list(dict.fromkeys(name for panel in panels for name in panel))
+    slots: dict[str, int] = {}
+    for name, color in chosen.items():
+        if name not in names:
+            raise ValueError(f"colors names {name!r}, which is no series: {', '.join(names)}")
+        slot = ROLES.get(color.lower()) if isinstance(color, str) else color
+        if slot is None or not 0 <= slot < len(PALETTE):
+            raise ValueError(f"colors[{name!r}] must be a role or a place in 0..{len(PALETTE) - 1}, got {color!r}")
+        slots[name] = slot
+
+    def beside(name: str) -> set[int]:
+        return {slots[other] for panel in panels if name in panel for other in panel if other in slots}
+
+    for name in names:
+        role = slot_of(name)
+        if name not in slots and role is not None and role not in beside(name):
+            slots[name] = role
+    for name in names:
+        if name not in slots:
+            places = range(len(PALETTE))
+            free = [slot for slot in places if slot not in slots.values()]
+            free = free or [slot for slot in places if slot not in beside(name)]
+            slots[name] = free[0] if free else len(slots) % len(PALETTE)
+    return slots
 
 
 if "ibkit-diverging" not in mpl.colormaps:

@@ -1,26 +1,14 @@
 """The explorer in a real browser: a page opened from the file system, and the widget with a kernel behind it."""
 
-import os
 import re
-import shutil
 import time
 
 import numpy as np
 import pytest
 
 from ibkit.show import Bars, HeatMap, Lines, Scatter, explore
-from ibkit.show.explorer import module_script, page_script
+from ibkit.show.explorer import page_script
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 X = np.linspace(0, 10, 41)
 
 
@@ -51,20 +39,6 @@ def make(**options):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no Chromium on this machine; CI must have one")
-        pytest.skip("no Chromium on this machine: the explorer is not tested in a browser")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "explorer-page.js").write_text(page_script(), encoding="utf-8")
@@ -73,37 +47,6 @@ def site(tmp_path_factory):
     for theme in ("light", "dark"):
         (folder / f"{theme}.html").write_text(html.format(theme, make().to_html()), encoding="utf-8")
     return folder
-
-
-class Visit:
-    """A page with everything it asked for and complained of."""
-
-    def __init__(self, browser, **options):
-        self.page = browser.new_page(**options)
-        self.requests, self.complaints = [], []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def frame(self):
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-@pytest.fixture
-def visit(browser, site):
-    visits = []
-
-    def open_page(theme="light", width=1000, **options):
-        found = Visit(browser, viewport={"width": width, "height": 800}, **options)
-        visits.append(found)
-        found.page.goto((site / f"{theme}.html").as_uri())
-        return found
-
-    yield open_page
-    for found in visits:
-        assert found.complaints == []
-        assert all(url.startswith(("file:", "data:")) for url in found.requests)
-        found.page.close()
 
 
 def drawn(page, name):
@@ -207,31 +150,6 @@ def test_without_scripts_and_in_print_there_is_the_picture(visit):
     assert not page.locator(".ibx-body").is_visible()
 
 
-def live_page(browser, explorer):
-    """The widget's module, with the front end's side of the wire played by the page and the kernel by this process."""
-    found = Visit(browser, viewport={"width": 1000, "height": 800})
-    found.page.goto("about:blank")
-    found.page.expose_function("kernel", explorer.answer)
-    script = module_script().replace("export default { render };", "window.explorerRender = render;")
-    found.page.add_script_tag(content=script, type="module")
-    found.page.wait_for_function(
-        "typeof window.explorerRender === 'function'"
-    )  # a module runs when it is read, not when it is added
-    found.page.evaluate(
-        """() => {
-            const heard = new Set();
-            const model = {
-                on: (_, hear) => heard.add(hear),
-                off: (_, hear) => heard.delete(hear),
-                send: (message) => kernel(message).then((answer) => heard.forEach((hear) => hear(answer))),
-            };
-            explorerRender({ model, el: document.body });
-        }"""
-    )
-    found.page.wait_for_selector(".ibx-lines .ibx-stage .ibx-series .ibx-line")
-    return found
-
-
 def wait_for_curve(page, power, scale):
     deadline = time.monotonic() + 5
     while not np.allclose(drawn(page, "wave")[:, 1], curve(power, scale), atol=0.02) and time.monotonic() < deadline:
@@ -239,8 +157,8 @@ def wait_for_curve(page, power, scale):
     check_curve(page, power, scale)
 
 
-def test_with_a_kernel_values_between_the_grid_are_computed(browser):
-    found = live_page(browser, make())
+def test_with_a_kernel_values_between_the_grid_are_computed(live_page):
+    found = live_page(make())
     page = found.page
     slider = page.get_by_label("power p", exact=True)
     for _ in range(5):
@@ -257,8 +175,8 @@ def test_with_a_kernel_values_between_the_grid_are_computed(browser):
     page.close()
 
 
-def test_values_off_the_grid_are_written_as_the_author_writes_them(browser):
-    found = live_page(browser, make(formats={"power": "{:.3f}"}))
+def test_values_off_the_grid_are_written_as_the_author_writes_them(live_page):
+    found = live_page(make(formats={"power": "{:.3f}"}))
     slider = found.page.get_by_label("power p", exact=True)
     for _ in range(5):
         slider.press("ArrowRight")
@@ -276,17 +194,17 @@ def test_on_a_phone_the_sliders_stay_in_sight(visit):
     assert 0 <= box["y"] < 20
 
 
-def test_with_a_kernel_errors_are_told(browser):
+def test_with_a_kernel_errors_are_told(live_page):
     explorer = explore(lambda a: Lines(series={"s": [{1.0: 1, 2.0: 2}[a], 3]}), {"a": [1.0, 2.0]}, alt="A line.")
-    found = live_page(browser, explorer)
+    found = live_page(explorer)
     found.page.get_by_label("a", exact=True).press("ArrowRight")
     found.page.wait_for_selector(".ibx-status[data-kind=error]")
     assert found.page.locator(".ibx-status").inner_text() == "KeyError: 1.1"
     found.page.close()
 
 
-def test_without_live_the_sliders_stay_on_the_grid(browser):
-    found = live_page(browser, make(live=False))
+def test_without_live_the_sliders_stay_on_the_grid(live_page):
+    found = live_page(make(live=False))
     slider = found.page.get_by_label("power p", exact=True)
     slider.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") == "2 1/s"

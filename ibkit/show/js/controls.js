@@ -50,7 +50,7 @@ function makeControls(parameters, start, parent, head, live, onChange) {
     if (still || slider.parameter.texts.length < 2) slider.playButton.remove();
     else slider.playButton.addEventListener("click", () => play(slider));
   }
-  return { root, sliders, stop };
+  return { root, sliders, stop, reset };
 }
 
 function makeSlider(parameter, first, parent, live, changed) {

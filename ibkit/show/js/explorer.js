@@ -42,6 +42,7 @@ function mount(root, payload, ask) {
   const status = htmlNode("p", { class: "ibx-status", role: "status" }, body);
   const grid = htmlNode("div", { class: "ibx-grid-of-panels" }, body);
   const views = panels.map((layout) => makePanel(layout, grid, look));
+  controls.reset.addEventListener("click", () => views.forEach((view) => view.reset()));
   root.querySelector(".ibx-picture")?.classList.add("ibx-print");
   root.appendChild(body);
   root.dataset.mounted = "";

@@ -1,6 +1,6 @@
 // A panel: title, legend, plot, note; and the reading of values by pointer and keyboard.
 
-const VIEWS = { lines: linesView, scatter: scatterView, heatmap: heatmapView, bars: barsView };
+const VIEWS = { lines: linesView, scatter: scatterView, arrows3d: arrows3dView, heatmap: heatmapView, bars: barsView };
 
 function makePanel(layout, parent, look) {
   const root = htmlNode("figure", { class: `ibx-panel ibx-${layout.kind}` }, parent);
@@ -13,22 +13,37 @@ function makePanel(layout, parent, look) {
     stage,
   );
   const note = htmlNode("p", { class: "ibx-note" }, root);
-  const view = VIEWS[layout.kind](svg, layout, look);
+  const view = VIEWS[layout.kind](svg, layout, look, repaint);
   const tip = htmlNode("div", { class: "ibx-tip", hidden: "" }, stage);
   const spoken = htmlNode("div", { class: "ibx-spoken", "aria-live": "polite" }, stage);
   let framed = "";
   let reading = -1;
+  let shown = null;
+  let waiting = false;
+
+  // What a view turns by itself is drawn anew once a frame, and said where keys turned it.
+  function repaint(words) {
+    if (words) spoken.textContent = words;
+    if (waiting || !shown) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      view.paint(shown);
+      if (reading >= 0) read(reading < view.count() ? reading : -1, false);
+    });
+  }
 
   function show(data, width, height) {
-    if (title.textContent !== data.title) {
+    if (!shown || title.textContent !== data.title) {
       title.textContent = data.title;
-      const words = [
+      const words = view.describe?.(data) || [
         data.title || layout.ylabel || layout.kind,
         layout.xlabel && `${layout.ylabel || ""} over ${layout.xlabel}`,
       ];
-      svg.setAttribute("aria-label", `${words.filter(Boolean).join(": ")}. Arrow keys read the values.`);
+      svg.setAttribute("aria-label", `${words.filter(Boolean).join(": ")}. ${view.help || "Arrow keys read the values."}`);
     }
     if (note.textContent !== data.note) note.textContent = data.note;
+    shown = data;
     const limits = data.get("limits");
     const wanted = `${width} ${height} ${limits.join(" ")}`;
     if (wanted !== framed) {
@@ -67,26 +82,27 @@ function makePanel(layout, parent, look) {
       spoken.textContent = [found.head, ...found.rows.map((row) => `${row.name || ""} ${row.text}`)].join(", ");
   }
 
-  svg.addEventListener("pointermove", (event) => {
-    const area = svg.getBoundingClientRect();
-    read(view.count() ? view.nearest(event.clientX - area.left, event.clientY - area.top) : -1, false);
-  });
-  svg.addEventListener("pointerdown", (event) => {
-    const area = svg.getBoundingClientRect();
-    read(view.count() ? view.nearest(event.clientX - area.left, event.clientY - area.top) : -1, false);
-  });
+  for (const kind of ["pointermove", "pointerdown"]) {
+    svg.addEventListener(kind, (event) => {
+      const area = svg.getBoundingClientRect();
+      const still = view.count() && !view.turning?.();
+      read(still ? view.nearest(event.clientX - area.left, event.clientY - area.top) : -1, false);
+    });
+  }
   svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && read(-1, false));
   svg.addEventListener("blur", () => read(-1, false));
   svg.addEventListener("keydown", (event) => {
+    if (view.press?.(event)) return event.preventDefault();
     const count = view.count();
+    const page = view.press ? 1 : 10;
     const across = layout.kind === "heatmap" ? layout.shape[1] : 1;
     const moves = {
       ArrowRight: 1,
       ArrowLeft: -1,
       ArrowDown: across,
       ArrowUp: -across,
-      PageDown: 10,
-      PageUp: -10,
+      PageDown: page,
+      PageUp: -page,
       Home: -count,
       End: count,
     };
@@ -100,6 +116,7 @@ function makePanel(layout, parent, look) {
   return {
     show,
     stage,
+    reset: () => view.reset?.(),
     refresh() {
       if (legend) legend.refresh();
     },

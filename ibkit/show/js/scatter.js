@@ -92,37 +92,12 @@ function scatterView(svg, layout, look) {
       }
       heads.setAttribute("d", headPath);
     }
-    placeLabels(labels);
-  }
-
-  // Each label tries eight places around its point, the one along its arrow first, and takes the freest.
-  function placeLabels(labels) {
-    const nodes = keepNodes(words, "text", labels.length, { class: "ibx-word" });
-    const taken = readings.map(({ x, y }) => [x - 4, y - 4, x + 4, y + 4]);
-    labels.forEach(({ text, x, y, from }, place) => {
-      const wide = textWidth(text) + 2;
-      let best = null;
-      for (let turn = 0; turn < 8; turn++) {
-        const angle =
-          (from ? Math.atan2(from[1], from[0]) : -Math.PI / 4) + [0, 1, -1, 2, -2, 3, -3, 4][turn] * (Math.PI / 4);
-        const cx = x + Math.cos(angle) * (7 + wide / 2);
-        const cy = y + Math.sin(angle) * 13;
-        const area = [cx - wide / 2, cy - 6.5, cx + wide / 2, cy + 6.5];
-        let cost = turn * 2;
-        for (const other of taken) cost += overlap(area, other);
-        const { left, right, top, bottom } = axes.box;
-        cost +=
-          6 *
-          (Math.max(0, left - area[0]) * 13 +
-            Math.max(0, area[2] - right - 10) * 13 +
-            Math.max(0, top - area[1]) * wide +
-            Math.max(0, area[3] - bottom) * wide);
-        if (!best || cost < best.cost) best = { cost, cx, cy, area };
-      }
-      taken.push(best.area);
-      setAll(nodes[place], { x: best.cx.toFixed(1), y: (best.cy + 4).toFixed(1), "text-anchor": "middle" });
-      if (nodes[place].textContent !== text) nodes[place].textContent = text;
-    });
+    placeWords(
+      words,
+      labels,
+      readings.map(({ x, y }) => [x - 4, y - 4, x + 4, y + 4]),
+      axes.box,
+    );
   }
 
   return {
@@ -148,6 +123,35 @@ function scatterView(svg, layout, look) {
     },
     mark: (reading) => setAll(ring, { cx: reading ? reading.x : 0, cy: reading ? reading.y : -99 }),
   };
+}
+
+// Each label tries eight places around its point, the one along its arrow first, and takes the freest.
+function placeWords(layer, labels, taken, box) {
+  const nodes = keepNodes(layer, "text", labels.length, { class: "ibx-word" });
+  labels.forEach(({ text, x, y, from }, place) => {
+    const wide = textWidth(text) + 2;
+    let best = null;
+    for (let turn = 0; turn < 8; turn++) {
+      const angle =
+        (from ? Math.atan2(from[1], from[0]) : -Math.PI / 4) + [0, 1, -1, 2, -2, 3, -3, 4][turn] * (Math.PI / 4);
+      const cx = x + Math.cos(angle) * (7 + wide / 2);
+      const cy = y + Math.sin(angle) * 13;
+      const area = [cx - wide / 2, cy - 6.5, cx + wide / 2, cy + 6.5];
+      let cost = turn * 2;
+      for (const other of taken) cost += overlap(area, other);
+      const { left, right, top, bottom } = box;
+      cost +=
+        6 *
+        (Math.max(0, left - area[0]) * 13 +
+          Math.max(0, area[2] - right - 10) * 13 +
+          Math.max(0, top - area[1]) * wide +
+          Math.max(0, area[3] - bottom) * wide);
+      if (!best || cost < best.cost) best = { cost, cx, cy, area };
+    }
+    taken.push(best.area);
+    setAll(nodes[place], { x: best.cx.toFixed(1), y: (best.cy + 4).toFixed(1), "text-anchor": "middle" });
+    if (nodes[place].textContent !== text) nodes[place].textContent = text;
+  });
 }
 
 function pairsPath(pairs, axes) {

@@ -91,7 +91,7 @@ def test_schatten_norms_approach_their_limits(data):
 def test_data_that_nothing_separates_is_refused():
     X = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64)
     for norm in ("max", "frobenius", "spectral"):
-        with pytest.raises(ValueError, match="X and y must be linearly separable"):
+        with pytest.raises(ValueError, match="the data must be linearly separable"):
             max_margin(X, torch.tensor([0, 1, 0]), norm)
 
 
