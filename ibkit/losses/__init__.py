@@ -1,12 +1,19 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
 from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss
+from ibkit.losses.contrastive import (
+    contrastive_lower_bound,
+    prototype_contrastive,
+    supervised_contrastive,
+    supervised_contrastive_gram,
+)
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
     "binary_residual",
+    "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
     "linear_binary",
@@ -14,7 +21,10 @@ __all__ = [
     "log_binary_loss",
     "model_cross_entropy",
     "next_token_cross_entropy",
+    "prototype_contrastive",
     "soft_label_excess",
     "soft_label_residual",
+    "supervised_contrastive",
+    "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
 ]

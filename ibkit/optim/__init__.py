@@ -1,6 +1,7 @@
 """Update rules as chains of small pure pieces, on many runs at once."""
 
 from ibkit.optim.chain import Rule, apply_update, chain
+from ibkit.optim.lbfgs import Minimum, minimize_lbfgs
 from ibkit.optim.pieces import (
     adam_ratio,
     clip_norm,
@@ -25,6 +26,7 @@ from ibkit.optim.steps import power_decay, step_size
 from ibkit.optim.torch_adapter import as_torch
 
 __all__ = [
+    "Minimum",
     "Rule",
     "adam",
     "adam_ratio",
@@ -33,6 +35,7 @@ __all__ = [
     "chain",
     "clip_norm",
     "gradient_descent",
+    "minimize_lbfgs",
     "momentum",
     "muon",
     "muon_newton_schulz",
