@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class SiteError(RuntimeError):
+    """The site cannot be built or must not be published; one line for each reason."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A run was stopped by a signal, after its workers and kernels were stopped and finished chapters were kept.
 

@@ -2,36 +2,32 @@
 
 A clean source tree is laid out beside the book (``_build/site-src``): configuration, Markdown pages with their
 generated lists, and the executed notebooks at the places of their sources. Jupyter Book builds it into a folder of its
-own, and only a build without a warning takes the place of the last one. When no input has changed, nothing is built.
+own (`ibkit.book.rebuild` says how it skips pages that did not change), and only a build without a warning takes the
+place of the last one. When no input has changed, nothing is built.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import ibkit
 from ibkit.book.catalogue import BIBLIOGRAPHY, Paper, load_catalogue
-from ibkit.book.errors import InputError
+from ibkit.book.errors import InputError, SiteError
 from ibkit.book.gate import chapter_problem
 from ibkit.book.layout import ASSETS, CONFIG, lay_out, site_address
 from ibkit.book.ledger import build_ledger
 from ibkit.book.mend import mend_site
 from ibkit.book.pages.atlas import read_atlas
 from ibkit.book.pages.extras import missing_page
+from ibkit.book.rebuild import follow, run_jupyter_book
 from ibkit.book.slim import slim_site
 from ibkit.book.toc import TOC, existing_chapters, read_toc
 
 _KEY = ".ibkit-site"
-
-
-class SiteError(RuntimeError):
-    """The site cannot be built or must not be published; one line for each reason."""
 
 
 def build_site(root: Path, executed: Path | None = None, out: Path | None = None) -> Path:
@@ -62,11 +58,13 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
             return out
         ledger = build_ledger(root, executed)
         places = read_atlas(ledger)
-        source = build / "site-src"
-        lay_out(root, executed, source, chapters, catalogue, ledger, places)
+        source, html = build / "site-src", build / "site-tmp"
+        fresh = build / "site-new"
+        lay_out(root, executed, fresh, chapters, catalogue, ledger, places)
     except InputError as error:
         raise SiteError(str(error)) from error
-    html = _run_jupyter_book(source, build / "site-tmp")
+    follow(fresh, source)
+    run_jupyter_book(source, build / "sphinx", html, _reach_key(root, source))
     (html / "404.html").write_text(missing_page(site_address(root / CONFIG)), encoding="utf-8")
     mend_site(html)
     slim_site(html)
@@ -74,7 +72,6 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
     (build / "ledger.json").write_text(ledger.to_json(), encoding="utf-8")
     (html / _KEY).write_text(key, encoding="utf-8")
     _swap(html, out)
-    shutil.rmtree(build / "site-tmp", ignore_errors=True)
     return out
 
 
@@ -107,14 +104,27 @@ def check_chapters(root: Path, executed: Path, chapters: list[str], catalogue: d
 
 def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
     """Hash all that the site is made from."""
-    package = Path(ibkit.__file__).parent
     inputs = [(name, root / name) for name in (CONFIG, TOC, BIBLIOGRAPHY)]
     inputs += [(str(path.relative_to(root)), path) for path in _files(root / "chapters", "*.md")]
-    inputs += [(str(path.relative_to(root)), path) for path in _files(root / ASSETS, "*")]
-    inputs += [(str(path.relative_to(package)), path) for path in _files(package, "*")]  # the API reference reads all
     inputs += [(f"executed/{chapter}", executed / f"{chapter}.ipynb") for chapter in chapters]
     inputs += [(f"verified/{chapter}", root / "_build" / "verified" / f"{chapter}.json") for chapter in chapters]
-    digest = hashlib.sha256()
+    return _digest([*inputs, *_shared_inputs(root)])
+
+
+def _reach_key(root: Path, source: Path) -> str:
+    """Hash what reaches every page, and the places that Sphinx's memory holds."""
+    inputs = [(name, source / name) for name in (CONFIG, TOC, BIBLIOGRAPHY)]
+    return _digest([*inputs, *_shared_inputs(root)], str(source), sys.prefix)
+
+
+def _shared_inputs(root: Path) -> list[tuple[str, Path]]:
+    package = Path(ibkit.__file__).parent
+    inputs = [(str(path.relative_to(root)), path) for path in _files(root / ASSETS, "*")]
+    return inputs + [(str(path.relative_to(package)), path) for path in _files(package, "*")]  # the reference reads all
+
+
+def _digest(inputs: list[tuple[str, Path]], *words: str) -> str:
+    digest = hashlib.sha256("\n".join(words).encode())
     for tool in ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb"):
         digest.update(f"{tool} {version(tool)}\n".encode())
     for name, path in inputs:
@@ -125,23 +135,6 @@ def _inputs_key(root: Path, executed: Path, chapters: list[str]) -> str:
 
 def _files(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.rglob(pattern) if path.is_file() and "__pycache__" not in path.parts)
-
-
-def _run_jupyter_book(source: Path, target: Path) -> Path:
-    """Build the source tree; every warning is an error, and is shown."""
-    shutil.rmtree(target, ignore_errors=True)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
-    command += ["--path-output", str(target), "-n", "-W", "--keep-going", "-q"]
-    # The extension is imported from wherever this ibkit is, and a search for widgets on the network is never right.
-    paths = [str(Path(ibkit.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONWARNINGS": "ignore"}
-    run = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
-    html = target / "_build" / "html"
-    if run.returncode or not (html / "index.html").is_file():
-        said = [line for line in (run.stderr + run.stdout).splitlines() if "WARNING" in line or "ERROR" in line]
-        lines = said or (run.stderr + run.stdout).strip().splitlines()[-30:]
-        raise SiteError("the site did not build:\n" + "\n".join(line.replace(f"{source}/", "") for line in lines))
-    return html
 
 
 def _swap(new: Path, out: Path) -> None:

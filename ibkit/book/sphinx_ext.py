@@ -21,6 +21,9 @@ def setup(app: Any) -> dict[str, bool]:
     """Register the hooks; Sphinx calls this."""
     mathematics.setup(app)
     app.connect("builder-inited", _read_pieces)
+    app.connect("env-get-outdated", _pages_with_new_pieces)
+    app.connect("env-updated", _pages_to_write)
+    app.connect("build-finished", _drop_old_images)
     app.connect("doctree-read", _add_pieces)
     app.connect("doctree-read", _part_words, priority=900)
     app.connect("env-get-updated", _number_figures_by_page, priority=900)
@@ -44,6 +47,31 @@ def _read_pieces(app: Any) -> None:
     path = Path(app.srcdir) / PIECES
     stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     app.ibkit_pieces, app.ibkit_site = stored.get("pages", {}), stored.get("site", "")
+
+
+def _pages_with_new_pieces(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Say which pages must be read again though their files did not change: header, footer or sentence did."""
+    before, env.ibkit_pieces = getattr(env, "ibkit_pieces", {}), app.ibkit_pieces
+    return [name for name, pieces in app.ibkit_pieces.items() if before.get(name) != pieces and name in env.found_docs]
+
+
+def _pages_to_write(app: Any, env: Any) -> list[str]:
+    """Say which pages must be written again though they were not read: all of them, once any title changed.
+
+    Sidebars and the links to the next page hold titles, and Sphinx keeps no account of those.
+    """
+    titles = {name: title.astext() for name, title in env.titles.items()}
+    before, env.ibkit_titles = getattr(env, "ibkit_titles", titles), titles
+    return [] if titles == before else sorted(env.found_docs)
+
+
+def _drop_old_images(app: Any, error: Exception | None) -> None:
+    """Remove the pictures of an earlier build that no page shows any more."""
+    if error is None and app.builder.format == "html":
+        shown = {name for _, name in app.env.images.values()}
+        for path in (Path(app.outdir) / app.builder.imagedir).glob("*"):
+            if path.name not in shown:
+                path.unlink()
 
 
 def _add_pieces(app: Any, doctree: Any) -> None:

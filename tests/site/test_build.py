@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -10,7 +12,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from fixture_book import code, display, made_claim
+from fixture_book import TITLES, code, display, made_claim
+from PIL import Image, ImageOps
 
 from ibkit.book import site
 from ibkit.book.cache import seal
@@ -29,10 +32,10 @@ def copy(book: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(source: Path, target: Path) -> Path:
+    def refuse(source: Path, kept: Path, html: Path, reach: str) -> None:
         raise AssertionError("Jupyter Book was started")
 
-    monkeypatch.setattr(site, "_run_jupyter_book", refuse)
+    monkeypatch.setattr(site, "run_jupyter_book", refuse)
 
 
 def executed(root: Path) -> Path:
@@ -160,3 +163,62 @@ def test_clean_drops_only_what_pages_do_not_show() -> None:
     assert json.dumps(notebook) == original
     assert set(result["cells"][0]["outputs"][0]["data"]) == {"text/plain", "text/html"}
     assert result["metadata"] == {"kernelspec": {"name": "python3"}}
+
+
+def contents(html: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(html)): path.read_bytes() for path in sorted(html.rglob("*")) if path.is_file()}
+
+
+def test_a_build_that_reuses_pages_gives_the_bytes_of_one_that_does_not(copy: Path) -> None:
+    """Text, figure, claim and title of a chapter change, one after the other; then all is built from nothing."""
+    build_site(copy)
+
+    def new_text_and_figure(notebook: dict[str, Any]) -> None:
+        words = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+        words[-1]["source"] += "\n\nOne more sentence, with $x^2$."
+        for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+            cell["outputs"] = [other_picture(output) for output in cell["outputs"]]
+
+    def new_title(notebook: dict[str, Any]) -> None:
+        first = notebook["cells"][0]
+        first["source"] = first["source"].replace(TITLES[CHAPTER], "Another title")
+
+    written = []
+    for change in (new_text_and_figure, new_title):
+        edit_both(copy, change)
+        stamps = {path: path.stat().st_mtime_ns for path in pages_as_written(copy)}
+        build_site(copy)
+        written.append(sum(path.stat().st_mtime_ns != stamps.get(path) for path in pages_as_written(copy)))
+    assert written[0] < len(stamps) < written[1] + 5, "a text reaches few pages, a title all but the generated ones"
+    reused = contents(copy / "_build" / "html")
+    shutil.rmtree(copy / "_build" / "sphinx")
+    shutil.rmtree(copy / "_build" / "html")
+    anew = contents(build_site(copy))
+    assert reused.keys() == anew.keys()
+    assert [name for name in anew if anew[name] != reused[name]] == []
+    assert b"Another title" in anew["chapters/margins/index.html"]
+
+
+def test_a_build_that_failed_or_was_cut_off_leaves_no_memory(copy: Path) -> None:
+    page = copy / "chapters" / "index.md"
+    good = page.read_text(encoding="utf-8")
+    page.write_text(good + "\n\nSee {ref}`no-such-label`.\n", encoding="utf-8")
+    for _ in range(2):  # Sphinx alone would warn the first time only
+        with pytest.raises(SiteError, match="no-such-label"):
+            build_site(copy)
+        assert not (copy / "_build" / "sphinx").exists()
+
+
+def pages_as_written(root: Path) -> list[Path]:
+    return sorted((root / "_build" / "sphinx" / "_build" / "html").rglob("*.html"))
+
+
+def other_picture(output: dict[str, Any]) -> dict[str, Any]:
+    """The output with its picture in other colours."""
+    if "image/png" not in output.get("data", {}):
+        return output
+    image = Image.open(io.BytesIO(base64.b64decode("".join(output["data"]["image/png"]))))
+    changed = io.BytesIO()
+    ImageOps.invert(image.convert("RGB")).save(changed, format="PNG")
+    output["data"]["image/png"] = base64.b64encode(changed.getvalue()).decode()
+    return output

@@ -57,7 +57,7 @@ def subset_font(font: bytes, points: set[int]) -> bytes:
 
     options = Options(hinting=False, layout_features=[], name_IDs=[], glyph_names=False)
     options.drop_tables += ["FFTM"]
-    loaded = TTFont(BytesIO(font))
+    loaded = TTFont(BytesIO(font), recalcTimestamp=False)  # the same pages give the same bytes
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=points)
     subsetter.subset(loaded)
