@@ -100,7 +100,8 @@ def contrastive_gap(
 
     With the gradient :math:`A=\nabla L(G)` and :math:`S=A+\mathrm{diag}(\nu)`, :math:`\nu_i=-(AG)_{ii}`, convexity
     gives for every Gram matrix with unit diagonal
-    :math:`L(G')\ge L(G)+\langle S,G'\rangle\ge L(G)+n\,\lambda_{\min}(S)`. So the gap is :math:`n\max(0,-\lambda_{\min}(S))`. Where it is large at a stationary point, the eigenvector of
+    :math:`L(G')\ge L(G)+\langle S,G'\rangle\ge L(G)+n\,\lambda_{\min}(S)`. So the gap is
+    :math:`n\max(0,-\lambda_{\min}(S))`. Where it is large at a stationary point, the eigenvector of
     :math:`\lambda_{\min}` says which samples a further dimension would move, and which way.
 
     Args:
