@@ -8,6 +8,14 @@ from ibkit.oracles.collapse_geometry import (
     simplex_etf_gram,
     step_seli_geometry,
 )
+from ibkit.oracles.contrastive import (
+    ContrastiveGram,
+    StepContrastive,
+    contrastive_gap,
+    contrastive_gram,
+    contrastive_minority_limit,
+    step_contrastive,
+)
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -25,6 +33,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 
 __all__ = [
     "BinaryMaxMargin",
+    "ContrastiveGram",
     "DataSubspace",
     "FinitePart",
     "MaxMargin",
@@ -34,8 +43,12 @@ __all__ = [
     "OracleError",
     "RidgePath",
     "SeliGeometry",
+    "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
+    "contrastive_gap",
+    "contrastive_gram",
+    "contrastive_minority_limit",
     "data_subspace",
     "finite_part",
     "is_compatible",
@@ -52,6 +65,7 @@ __all__ = [
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "step_contrastive",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]
