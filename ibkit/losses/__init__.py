@@ -8,6 +8,7 @@ from ibkit.losses.contrastive import (
     supervised_contrastive_gram,
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
+from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
@@ -16,6 +17,8 @@ __all__ = [
     "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "language_cross_entropy",
+    "language_gradient",
     "linear_binary",
     "linear_cross_entropy",
     "log_binary_loss",

@@ -16,6 +16,7 @@ from ibkit.oracles.contrastive import (
     contrastive_minority_limit,
     step_contrastive,
 )
+from ibkit.oracles.disagreement import steady_disagreement
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -65,6 +66,7 @@ __all__ = [
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "steady_disagreement",
     "step_contrastive",
     "step_seli_geometry",
     "unconstrained_ridge_path",
