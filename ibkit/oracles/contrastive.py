@@ -7,6 +7,7 @@ independent, so that embeddings of k - 1 dimensions attain it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cvxpy as cp
@@ -24,7 +25,7 @@ from ibkit.oracles.certificate import OracleError, solve
 GAP_TOLERANCE = 1e-8
 """Largest gap an answer may have, as a share of its loss."""
 
-_HALVINGS = 52  # of an interval of length one: down to rounding
+_NEAR_ZERO, _DIGITS, _MOST_STEPS = 1e-9, 1e-15, 60  # of a search for a root between zero and one
 
 
 class ContrastiveGram(NamedTuple):
@@ -162,7 +163,7 @@ def step_contrastive(
     With M majorities of :math:`Rn_{\min}` samples and m minorities, the optimum has cosines :math:`\alpha,\beta,\theta`
     with :math:`\theta=-\sqrt{(1+(M-1)\alpha)(1+(m-1)\beta)/(Mm)}`: the Gram is singular. In
     :math:`u^2=(1+(M-1)\alpha)/M` and :math:`v^2=(1+(m-1)\beta)/m`, both in [0, 1], :math:`\theta=-uv`, and the loss has
-    one minimum, which is found by nested bisection on the signs of its derivatives: exact to rounding, also where
+    one minimum, which is found by a nested search for the roots of its derivatives: exact to rounding, also where
     minority classes coincide (:math:`v=1`).
 
     Args:
@@ -199,22 +200,39 @@ def step_contrastive(
         across = M * N * m * n * theta * (1 / large + 1 / small)
         return M * N * N * alpha / large * 2 * M * u - across * v, m * n * n * beta / small * 2 * m * v - across * u
 
-    def bisect(slope, ones: Tensor) -> Tensor:
-        low, high = torch.zeros_like(ones), ones.clone()
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            falling = slope(middle) < 0
-            low, high = torch.where(falling, middle, low), torch.where(falling, high, middle)
-        return torch.where(high == 1, 1.0, (low + high) / 2)
-
-    ones = torch.ones_like(R)
-
     def best_u(v: Tensor) -> Tensor:
-        return bisect(lambda u: slopes(u, v)[0], ones) if M > 1 else ones
+        return _rising_root(lambda u: slopes(u, v)[0], v) if M > 1 else torch.ones_like(v)
 
-    v = bisect(lambda v: slopes(best_u(v), v)[1], ones) if m > 1 else ones
-    u = best_u(v)
-    return _step_geometry(u, v, M, m, N, n, tau)
+    v = _rising_root(lambda v: slopes(best_u(v), v)[1], tau) if m > 1 else torch.ones_like(tau)
+    return _step_geometry(best_u(v), v, M, m, N, n, tau)
+
+
+def _rising_root(f: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
+    """Return where f changes from negative to positive in (0, 1], one where it does not; by the method of Ridders.
+
+    Every step at least halves the bracket, and near the root the number of digits doubles.
+    """
+    low, high = torch.full_like(like, _NEAR_ZERO), torch.ones_like(like)
+    f_low, f_high = f(low), f(high)
+    inside = f_high > 0
+    root = torch.where(inside, (low + high) / 2, 1.0)
+    for _ in range(_MOST_STEPS):
+        middle = (low + high) / 2
+        f_middle = f(torch.where(inside, middle, 1.0))
+        bent = (f_middle**2 - f_low * f_high).clamp(min=0).sqrt()
+        shift = torch.where(bent > 0, -(middle - low) * f_middle / bent, 0.0)
+        guess = torch.where(inside, middle + shift, 1.0)
+        f_guess = f(guess)
+        for point, value in ((middle, f_middle), (guess, f_guess)):
+            left = (value < 0) & (point > low)
+            right = (value >= 0) & (point < high)
+            low, f_low = torch.where(left, point, low), torch.where(left, value, f_low)
+            high, f_high = torch.where(right, point, high), torch.where(right, value, f_high)
+        settled = ~inside | ((guess - root).abs() <= _DIGITS) | (high - low <= _DIGITS)
+        root = guess
+        if settled.all():
+            break
+    return root
 
 
 def _step_geometry(u: Tensor, v: Tensor, M: int, m: int, N: Tensor, n: float, tau: Tensor) -> StepContrastive:
