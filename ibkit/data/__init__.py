@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
 from ibkit.data.dealing import deal_to_agents
@@ -22,9 +23,12 @@ from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary
 
 __all__ = [
     "GRAPH_KINDS",
+    "BatchInteraction",
     "CommunicationGraph",
     "NextTokenData",
     "Vocabulary",
+    "batch_interaction",
+    "bind_batches",
     "cifar10",
     "clustered_classes",
     "communication_graph",
@@ -39,6 +43,7 @@ __all__ = [
     "mnist",
     "novel",
     "outvoted_point",
+    "random_batches",
     "random_windows",
     "run_generators",
     "separated_halfspaces",

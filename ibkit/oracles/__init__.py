@@ -2,6 +2,14 @@
 
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
+from ibkit.oracles.contrastive import (
+    ContrastiveGram,
+    StepContrastive,
+    contrastive_gap,
+    contrastive_gram,
+    contrastive_minority_limit,
+    step_contrastive,
+)
 from ibkit.oracles.cost_sensitive_geometry import (
     cost_sensitive_geometry,
     step_cost_sensitive_geometry,
@@ -39,6 +47,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 __all__ = [
     "BinaryMaxMargin",
     "CollapseGeometry",
+    "ContrastiveGram",
     "DataSubspace",
     "FinitePart",
     "HadamardSoftmax",
@@ -48,10 +57,15 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
+    "SeliGeometry",
     "SphericalCode",
+    "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
     "code_margin",
+    "contrastive_gap",
+    "contrastive_gram",
+    "contrastive_minority_limit",
     "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
@@ -83,6 +97,7 @@ __all__ = [
     "simplex_etf_gram",
     "spherical_code",
     "steady_disagreement",
+    "step_contrastive",
     "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",
