@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ibkit.book.pages.extras import social_card
 from ibkit.book.pages.landing import landing_explorer
 from ibkit.book.pages.ledger import ledger_page
 from ibkit.book.pages.lists import landing_chapters, part_list
+from ibkit.book.pages.part_table import part_table
 from ibkit.book.pages.thumbnails import write_thumbnails
 from ibkit.book.sphinx_ext import PIECES
 from ibkit.book.toc import TOC, toc_text
@@ -29,6 +31,7 @@ from ibkit.book.verdict import CLAIM_MIME, RECORD_MIME
 CONFIG = "_config.yml"
 ASSETS = "_assets"
 LIST_MARK = "<!-- ibkit: chapters -->"
+TABLE_MARK = re.compile(r"<!-- ibkit: table (.*?) -->", re.DOTALL)
 EXPLORER_MARK = "<!-- ibkit: explorer -->"
 _UP = "../../"  # from a chapter's page to the site's root
 
@@ -76,13 +79,15 @@ def lay_out(
     for page in sorted((root / "chapters").rglob("*.md")):
         target = source / page.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_page(page, ledger, catalogue, pictures), encoding="utf-8")
+        target.write_text(_page(page, ledger, catalogue, places, pictures), encoding="utf-8")
     _write_chapters(root, source, chapters, notebooks, catalogue, ledger)
 
 
-def _page(page: Path, ledger: Ledger, catalogue: dict[str, Paper], pictures: set[str]) -> str:
+def _page(page: Path, ledger: Ledger, catalogue: dict[str, Paper], places: list[Place], pictures: set[str]) -> str:
     """Fill a Markdown page's marks in."""
     text = page.read_text(encoding="utf-8")
+    if found := TABLE_MARK.search(text):
+        text = text.replace(found[0], part_table(ledger, page.parent.name, places, found[1], _UP))
     if LIST_MARK in text:
         part = page.parent.name
         landing = part == "chapters"

@@ -8,19 +8,32 @@ from ibkit.losses.contrastive import (
     supervised_contrastive_gram,
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
+from ibkit.losses.language import language_cross_entropy, language_gradient
+from ibkit.losses.logit_adjustment import (
+    LogitAdjustment,
+    adjusted_cross_entropy,
+    adjusted_residual,
+    power_temperatures,
+)
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
 __all__ = [
+    "LogitAdjustment",
+    "adjusted_cross_entropy",
+    "adjusted_residual",
     "binary_residual",
     "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "language_cross_entropy",
+    "language_gradient",
     "linear_binary",
     "linear_cross_entropy",
     "log_binary_loss",
     "model_cross_entropy",
     "next_token_cross_entropy",
+    "power_temperatures",
     "prototype_contrastive",
     "soft_label_excess",
     "soft_label_residual",

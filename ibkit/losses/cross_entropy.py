@@ -15,7 +15,7 @@ from ibkit.scaled import Gradient, Params, Scaled
 def cross_entropy(
     logits: Float[Tensor, "*runs samples classes"],
     labels: Int[Tensor, "*label_runs samples"],
-    weights: Float[Tensor, " samples"] | None = None,
+    weights: Float[Tensor, "*weight_runs samples"] | None = None,
 ) -> Float[Tensor, "*runs"]:
     r"""Return the cross-entropy of each run, :math:`\sum_i \omega_i \log(1+\sum_{c\ne y_i}e^{z_{ic}-z_{iy_i}})`.
 
@@ -24,7 +24,7 @@ def cross_entropy(
     Args:
         logits: :math:`z`, shape ``(*runs, samples, classes)``.
         labels: :math:`y`, integers in ``0 .. classes - 1``; shared by the runs or one row a run.
-        weights: :math:`\omega`; by default ``1 / samples`` each (the mean).
+        weights: :math:`\omega`, shared by the runs or one row a run; by default ``1 / samples`` each (the mean).
 
     Returns:
         One number a run, in nats.

@@ -8,13 +8,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ibkit.checks import require
-from ibkit.losses.cross_entropy import cross_entropy_residual
+from ibkit.losses.logit_adjustment import LogitAdjustment, adjusted_residual
 from ibkit.models.unconstrained import positive_counts
 from ibkit.scaled import Gradient, Params
 
 
 def unconstrained_cross_entropy(
-    labels: Int[Tensor, " rows"], counts: Float[Tensor, "*count_runs rows"]
+    labels: Int[Tensor, " rows"], counts: Float[Tensor, "*count_runs rows"], adjustment: LogitAdjustment | None = None
 ) -> Callable[[Params], Gradient]:
     r"""Return the scaled gradient of the *summed* cross-entropy in :math:`(W,\tilde H)`.
 
@@ -25,12 +25,15 @@ def unconstrained_cross_entropy(
 
     .. math:: \nabla_WL=\sum_i\sqrt{n_i}\,r_i\tilde h_i^\top,\qquad \nabla_{\tilde h_i}L=\sqrt{n_i}\,W^\top r_i .
 
+    With an adjustment, :math:`\ell` is the adjusted loss and :math:`r_i` its derivative in the logits themselves.
+
     Their joint Euclidean norm is that of the gradient in all samples' embeddings, so `normalized_gradient_descent` and
     every other rule serve as they are.
 
     Args:
         labels: class of each row of H; ``torch.arange(k)`` for one row a class.
         counts: :math:`n_i`; leading dimensions broadcast against the runs of the parameters.
+        adjustment: temperatures, offsets and weights of the classes; none by default.
 
     Returns:
         A function of ``{"W": (*runs, classes, features), "H": (*runs, rows, features)}`` for the training loop.
@@ -45,6 +48,7 @@ def unconstrained_cross_entropy(
         tensor([[-0.5000,  0.5000],
                 [ 1.0000, -1.0000]])
     """
+    adjustment = LogitAdjustment() if adjustment is None else adjustment
     root = positive_counts(counts).sqrt().unsqueeze(-1)
     require(
         labels.shape[-1] == counts.shape[-1], f"labels must hold one a row ({counts.shape[-1]}), got {labels.shape[-1]}"
@@ -53,7 +57,7 @@ def unconstrained_cross_entropy(
     def gradient(params: Params) -> Gradient:
         W, H = params["W"], params["H"]
         require(H.shape[-2] == root.shape[-2], f"H must have one row a count ({root.shape[-2]}), got {H.shape[-2]}")
-        residual = cross_entropy_residual((H / root) @ W.mT, labels)
+        residual = adjusted_residual((H / root) @ W.mT, labels, adjustment)
         weighted = root * residual.value
         return Gradient({"W": weighted.mT @ H, "H": weighted @ W}, residual.log_scale)
 

@@ -2,6 +2,7 @@
 
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
+from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
 from ibkit.measure.slopes import log_log_slope
@@ -11,6 +12,7 @@ __all__ = [
     "alignment",
     "binary_margin",
     "class_means",
+    "consensus_error",
     "cosines",
     "gram_coordinates",
     "gram_distance",

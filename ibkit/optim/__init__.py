@@ -1,6 +1,12 @@
 """Update rules as chains of small pure pieces, on many runs at once."""
 
 from ibkit.optim.chain import Rule, apply_update, chain
+from ibkit.optim.decentralized import (
+    decentralized_gradient_descent,
+    mix_agents,
+    track_gradients,
+    tracked_gradient_descent,
+)
 from ibkit.optim.lbfgs import Minimum, minimize_lbfgs
 from ibkit.optim.pieces import (
     adam_ratio,
@@ -34,8 +40,10 @@ __all__ = [
     "as_torch",
     "chain",
     "clip_norm",
+    "decentralized_gradient_descent",
     "gradient_descent",
     "minimize_lbfgs",
+    "mix_agents",
     "momentum",
     "muon",
     "muon_newton_schulz",
@@ -49,5 +57,7 @@ __all__ = [
     "steepest",
     "steepest_descent",
     "step_size",
+    "track_gradients",
+    "tracked_gradient_descent",
     "weight_decay",
 ]

@@ -1,13 +1,7 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
 from ibkit.oracles.certificate import OracleError
-from ibkit.oracles.collapse_geometry import (
-    SeliGeometry,
-    sel_matrix,
-    seli_geometry,
-    simplex_etf_gram,
-    step_seli_geometry,
-)
+from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
 from ibkit.oracles.contrastive import (
     ContrastiveGram,
     StepContrastive,
@@ -16,6 +10,12 @@ from ibkit.oracles.contrastive import (
     contrastive_minority_limit,
     step_contrastive,
 )
+from ibkit.oracles.cost_sensitive_geometry import (
+    cost_sensitive_geometry,
+    step_cost_sensitive_geometry,
+    step_seli_geometry,
+)
+from ibkit.oracles.disagreement import steady_disagreement
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -33,6 +33,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 
 __all__ = [
     "BinaryMaxMargin",
+    "CollapseGeometry",
     "ContrastiveGram",
     "DataSubspace",
     "FinitePart",
@@ -42,13 +43,13 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
     "contrastive_gap",
     "contrastive_gram",
     "contrastive_minority_limit",
+    "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
     "is_compatible",
@@ -65,7 +66,9 @@ __all__ = [
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "steady_disagreement",
     "step_contrastive",
+    "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",
 ]

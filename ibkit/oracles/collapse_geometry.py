@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ibkit.checks import require
-from ibkit.data.imbalance import group_sizes
 from ibkit.models.unconstrained import positive_counts
 
 
@@ -66,14 +65,14 @@ def sel_matrix(counts: Float[Tensor, "*runs classes"]) -> Float[Tensor, "*runs c
     return simplex_etf_gram(counts.shape[-1]).to(counts.device) * counts.sqrt().unsqueeze(-2)
 
 
-class SeliGeometry(NamedTuple):
+class CollapseGeometry(NamedTuple):
     r"""Where classifiers and embeddings end up, up to one rotation.
 
     Args:
         classifier: Gram matrix of the classifiers, :math:`V\Lambda V^\top`, shape ``(*runs, classes, classes)``.
         embedding: Gram matrix of the class embeddings.
-        logits: class-level logits, P for all class sizes.
-        singular_values: :math:`\Lambda`, the nonzero ones, falling, shape ``(*runs, classes - 1)``.
+        logits: class-level logits; row c is a sample of class c.
+        singular_values: :math:`\Lambda` of the logits of all samples, the nonzero ones, falling, ``(*runs, rank)``.
     """
 
     classifier: Tensor
@@ -82,7 +81,7 @@ class SeliGeometry(NamedTuple):
     singular_values: Tensor
 
 
-def seli_geometry(counts: Float[Tensor, "*runs classes"]) -> SeliGeometry:
+def seli_geometry(counts: Float[Tensor, "*runs classes"]) -> CollapseGeometry:
     r"""Return the simplex-encoded-labels interpolation (SELI) geometry for any class sizes.
 
     With :math:`P=I-\frac1k\mathbf 1\mathbf 1^\top` and :math:`D=\mathrm{diag}(n_c)`, the two Grams are
@@ -105,56 +104,9 @@ def seli_geometry(counts: Float[Tensor, "*runs classes"]) -> SeliGeometry:
     """
     V, singular_values, _ = torch.linalg.svd(sel_matrix(counts))
     V, singular_values = V[..., :-1], singular_values[..., :-1]  # the last left vector is the constant one
-    return SeliGeometry(
+    return CollapseGeometry(
         (V * singular_values.unsqueeze(-2)) @ V.mT,
         (V / singular_values.unsqueeze(-2)) @ V.mT,
         simplex_etf_gram(counts.shape[-1]).to(V.device).expand(*counts.shape[:-1], -1, -1),
         singular_values,
-    )
-
-
-def step_seli_geometry(classes: int, minority_share: float, ratio: float | Float[Tensor, "*runs"]) -> SeliGeometry:
-    r"""Return the SELI geometry of STEP imbalance in closed form, for :math:`n_{\min}=1`.
-
-    With M majorities of R samples and m minorities of one, :math:`k=M+m`, :math:`\rho=m/k`, the singular values are
-    :math:`\sqrt R` (M - 1 times), :math:`\mu=\sqrt{R\rho+1-\rho}` and 1 (m - 1 times), and
-
-    .. math:: G_W=\sqrt R\,(I_M-\tfrac1MJ)\ \oplus\ (I_m-\tfrac1mJ)\ +\ \mu\,vv^\top,\qquad
-       v=\sqrt{\tfrac{Mm}{k}}\,(\tfrac1M,\dots;-\tfrac1m,\dots),
-
-    while in :math:`G_H` the factors :math:`\sqrt R` and :math:`\mu` become their inverses.
-
-    Args:
-        classes: k.
-        minority_share: :math:`\rho`.
-        ratio: R, at least one; a tensor gives one geometry each.
-
-    Raises:
-        ValueError: as `ibkit.data.step_counts`.
-
-    Example:
-        >>> G = step_seli_geometry(4, 0.5, 10.0).classifier
-        >>> round(float(G[0, 0] / G[-1, -1]), 3)
-        1.995
-    """
-    M, m = group_sizes(classes, minority_share)
-    R = torch.as_tensor(ratio, dtype=torch.float64)
-    require(bool((R >= 1).all()), f"ratio must be at least 1, got {round(float(R.min()), 6)}")
-    large, one = R.sqrt(), torch.ones_like(R)
-    middle = (R * m / classes + M / classes).sqrt()
-    majority, minority = torch.zeros(2, classes, classes, dtype=torch.float64)
-    majority[:M, :M], minority[M:, M:] = centring(M), centring(m)
-    v = torch.tensor([1 / M] * M + [-1 / m] * m, dtype=torch.float64)
-    between = torch.outer(v, v) * (M * m / classes)
-
-    def combine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        a, b, c = (each[..., None, None] for each in (a, b, c))
-        return a * majority + b * between + c * minority
-
-    values = [large.unsqueeze(-1)] * (M - 1) + [middle.unsqueeze(-1)] + [one.unsqueeze(-1)] * (m - 1)
-    return SeliGeometry(
-        combine(large, middle, one),
-        combine(1 / large, 1 / middle, one),
-        simplex_etf_gram(classes).expand(*R.shape, -1, -1),
-        torch.cat(values, -1),
     )

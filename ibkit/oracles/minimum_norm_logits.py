@@ -34,21 +34,31 @@ class MinimumNormLogits(NamedTuple):
     gap: float
 
 
-def minimum_norm_logits(counts: Float[Tensor, " classes"]) -> MinimumNormLogits:
+def minimum_norm_logits(
+    counts: Float[Tensor, " classes"],
+    label_temperature: Float[Tensor, " classes"] | None = None,
+    class_temperature: Float[Tensor, " classes"] | None = None,
+) -> MinimumNormLogits:
     r"""Return the logits with unit margins whose nuclear norm is least.
 
-    .. math:: \min_Z\ \|Z\,\mathrm{diag}(\sqrt{n_c})\|_*\quad\text{s.t.}\quad Z_{yy}-Z_{cy}\ge1\ \ (c\ne y),
+    .. math:: \min_Z\ \|Z\,\mathrm{diag}(\sqrt{n_c})\|_*\quad\text{s.t.}\quad
+       \delta_y(\kappa_yZ_{yy}-\kappa_cZ_{cy})\ge1\ \ (c\ne y),
 
-    columns being classes of samples. Equivalent to :math:`\min\frac12\|W\|_F^2+\frac12\|H\|_F^2` under the same margins
+    columns being classes of samples; without temperatures the margins are :math:`Z_{yy}-Z_{cy}`. Equivalent to
+    :math:`\min\frac12\|W\|_F^2+\frac12\|H\|_F^2` under the same margins
     for :math:`d\ge k-1`, the limit of vanishing ridge (Thrampoulidis et al. 2022). The certificate does not
     trust the solver: multipliers :math:`\beta\ge0` with
-    :math:`B=\sum\beta_{cy}(e_y-e_c)e_y^\top/\sqrt{n_y}` prove the lower bound :math:`\sum\beta/\|B\|_2`.
+    :math:`B=\sum\beta_{cy}\delta_y(\kappa_ye_y-\kappa_ce_c)e_y^\top/\sqrt{n_y}` prove the lower
+    bound :math:`\sum\beta/\|B\|_2`.
 
     Args:
         counts: :math:`n_c`, positive.
+        label_temperature: :math:`\delta`, positive; ones by default.
+        class_temperature: :math:`\kappa`, positive; ones by default.
 
     Raises:
-        ValueError: counts that are not a vector of at least two positive numbers.
+        ValueError: counts that are not a vector of at least two positive numbers, or temperatures that are not as many
+            positive numbers.
         OracleError: if the solver fails or its answer does not pass the certificate.
 
     Example:
@@ -59,17 +69,32 @@ def minimum_norm_logits(counts: Float[Tensor, " classes"]) -> MinimumNormLogits:
     require(counts.ndim == 1 and len(counts) >= 2, f"counts must be (classes,), at least 2, got {tuple(counts.shape)}")
     root = positive_counts(counts).detach().cpu().double().sqrt().numpy()
     k = len(root)
+    delta, kappa = (
+        _temperature(name, given, k)
+        for name, given in (("label_temperature", label_temperature), ("class_temperature", class_temperature))
+    )
+    scale = kappa[:, None] * delta  # of entry (c, y)
     Z = cp.Variable((k, k))
     wrong = 1 - np.eye(k)
-    margins = np.ones((k, 1)) @ cp.reshape(cp.diag(Z), (1, k), order="C") - Z >= wrong  # the diagonal reads 0 >= 0
+    adjusted = cp.multiply(scale, Z)
+    margins = np.ones((k, 1)) @ cp.reshape(cp.diag(adjusted), (1, k), order="C") - adjusted >= wrong  # or 0 >= 0
     solve(cp.Problem(cp.Minimize(cp.normNuc(Z @ np.diag(root))), [margins]), "minimum-norm logits", **_TIGHT)
     found = Z.value
-    tightest = np.min((np.diag(found)[None, :] - found)[wrong > 0])
+    tightest = np.min((np.diag(scale * found)[None, :] - scale * found)[wrong > 0])
     found = found / tightest  # exactly feasible
     norm = float(np.linalg.svd(found * root, compute_uv=False).sum())
     beta = np.abs(margins.dual_value) * wrong
-    bound = beta.sum() / np.linalg.norm((np.diag(beta.sum(0)) - beta) / root, 2)
+    bound = beta.sum() / np.linalg.norm(scale * (np.diag(beta.sum(0)) - beta) / root, 2)
     gap = norm / bound - 1
     if not (tightest > 0.5 and gap <= GAP_TOLERANCE):
         raise OracleError(f"minimum-norm logits: margin {tightest:.2f} before scaling, relative duality gap {gap:.1e}")
     return MinimumNormLogits(torch.from_numpy(found.T.copy()), norm, max(float(gap), 0.0))
+
+
+def _temperature(name: str, given: Tensor | None, classes: int) -> np.ndarray:
+    if given is None:
+        return np.ones(classes)
+    require(tuple(given.shape) == (classes,), f"{name} must have shape ({classes},), got {tuple(given.shape)}")
+    low = float(given.min())
+    require(low > 0 and bool(given.isfinite().all()), f"{name} must be positive and finite, got {low}")
+    return given.detach().cpu().double().numpy()

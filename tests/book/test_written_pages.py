@@ -19,6 +19,7 @@ from ibkit.book.pages.chapter import chapter_footer, related
 from ibkit.book.pages.extras import missing_page, page_meta, social_card
 from ibkit.book.pages.landing import landing_explorer, margins
 from ibkit.book.pages.lists import LANDING_CARDS, chosen_chapters, landing_chapters, part_list
+from ibkit.book.pages.part_table import part_table
 from ibkit.book.pages.thumbnails import SIZE, thumbnail
 
 RESULT = {"model": "linear", "loss": "logistic", "rule": "descent", "limit": "the $L_2$ margin", "claim": "diag"}
@@ -50,6 +51,30 @@ def test_the_atlas_leads_from_a_cell_to_its_claim() -> None:
 def test_a_result_that_no_claim_checks_stops_the_build(broken: Any, words: str) -> None:
     with pytest.raises(AtlasError, match=f"margins/one: .*{re.escape(words)}"):
         read_atlas(Ledger((entry("one", atlas=(broken,)),)))
+
+
+def test_a_parts_table_has_its_own_columns_and_leads_to_claims() -> None:
+    here, there = {**RESULT, "norm": "$L_2$"}, {**RESULT, "norm": "other", "rule": "of another part"}
+    ledger = Ledger(
+        (entry("one", atlas=(here, {**RESULT, "rule": "no norm"})), entry("two", "collapse", atlas=(there,)))
+    )
+    table = part_table(ledger, "margins", read_atlas(ledger), 'rule="Update rule" norm="Norm" limit="Limit"', "../../")
+    assert re.findall(r'<th scope="col">(.*?)</th>', table) == ["Update rule", "Norm", "Limit", "Checked by"]
+    assert table.count('<th scope="row">') == 1
+    assert 'href="../../chapters/margins/one.html#claim-diag"' in table
+    assert "no norm" not in table
+    assert "another part" not in table
+    assert part_table(ledger, "attention", read_atlas(ledger), 'rule="Rule"', "") == ""
+
+
+def test_a_chapter_without_a_row_and_an_unknown_column_stop_the_build() -> None:
+    ledger = Ledger((entry("one", atlas=(RESULT,)),))
+    with pytest.raises(AtlasError, match=r"margins/one: .*must hold an entry with rule, norm"):
+        part_table(ledger, "margins", read_atlas(ledger), 'rule="Rule" norm="Norm"', "")
+    with pytest.raises(AtlasError, match=r"chapters/margins/index.md: .*got 'colour'"):
+        part_table(ledger, "margins", read_atlas(ledger), 'rule="Rule" colour="Colour"', "")
+    with pytest.raises(AtlasError, match="got none"):
+        part_table(ledger, "margins", read_atlas(ledger), "", "")
 
 
 def test_related_chapters_share_concepts_and_rare_ones_count_more() -> None:

@@ -141,6 +141,12 @@ def test_a_link_to_claims_opens_them(browser: Any, server: str) -> None:
     tab.context.close()
 
 
+def test_a_parts_table_leads_to_the_claim(browser: Any, server: str) -> None:
+    tab, _ = open_page(browser, server + "chapters/margins/index.html")
+    tab.click(".ibkit-atlas tbody tr:first-child td[data-label='Checked by'] a")
+    tab.wait_for_url("**/chapters/margins/spectral-descent.html#claim-diag")
+
+
 def test_the_atlas_leads_to_the_claim(browser: Any, server: str) -> None:
     tab, _ = open_page(browser, server + "atlas.html")
     tab.get_by_role("link", name="the largest margin").click()

@@ -5,8 +5,9 @@ Drawn from ``metadata.ibkit.atlas`` of the chapters, a list of entries with five
     {"model": "linear classifier", "loss": "cross-entropy", "rule": "spectral descent",
      "limit": "largest margin in the spectral norm", "claim": "diag"}
 
-``claim`` is the id of a claim of the same chapter. Nothing here is typed by hand: an entry whose claim the run did not
-make stops the build.
+``claim`` is the id of a claim of the same chapter. An entry may say more, for the table of its part's page
+(`ibkit.book.pages.part_table`): ``norm``, ``architecture``, ``classes``. Nothing here is typed by hand: an entry whose
+claim the run did not make stops the build.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ibkit.book.mathematics import inline_math
 from ibkit.book.pages.bits import page_of, state_sign
 
 FIELDS = ("model", "loss", "rule", "limit", "claim")
+MORE = ("norm", "architecture", "classes")
 
 
 class AtlasError(InputError):
@@ -29,8 +31,9 @@ class AtlasError(InputError):
 
 @dataclass(frozen=True)
 class Place:
-    """One result: where a rule ends up, and the claim's state and address."""
+    """One result: where a rule ends up, the claim's state and address; ``more`` holds what only some entries say."""
 
+    part: str
     model: str
     loss: str
     rule: str
@@ -40,6 +43,11 @@ class Place:
     state: str
     address: str
     citation: str
+    more: dict[str, str]
+
+    def text(self, column: str) -> str | None:
+        """Return what the entry says in a column, or ``None``."""
+        return self.more.get(column) if column in MORE else getattr(self, column)
 
 
 def read_atlas(ledger: Ledger) -> list[Place]:
@@ -58,8 +66,10 @@ def read_atlas(ledger: Ledger) -> list[Place]:
             if problem := atlas_problem(given, set(states)):
                 raise AtlasError(f"{entry.part}/{entry.slug}: metadata.ibkit.atlas, entry {number}: {problem}")
             address = f"{page_of(entry)}#claim-{given['claim']}"
-            more = {"chapter": entry.title, "state": states[given["claim"]], "address": address}
-            places.append(Place(**given, **more, citation=entry.citation))
+            said = {name: given[name] for name in FIELDS}
+            more = {name: given[name] for name in MORE if name in given}
+            found = {"part": entry.part, "chapter": entry.title, "state": states[given["claim"]], "address": address}
+            places.append(Place(**said, **found, citation=entry.citation, more=more))
     return places
 
 
@@ -75,14 +85,14 @@ def atlas_problem(given: Any, claims: set[str]) -> str | None:
 
     Example:
         >>> atlas_problem({"model": "linear", "loss": "logistic"}, {"diag"})
-        'expected the texts model, loss, rule, limit, claim, got model, loss'
+        'expected the texts model, loss, rule, limit, claim (and perhaps norm, architecture, classes), got model, loss'
         >>> atlas_problem(dict.fromkeys(FIELDS, "x"), {"diag"})
         "the chapter makes no claim 'x'; it makes diag"
     """
-    if not isinstance(given, dict) or set(given) != set(FIELDS):
+    if not isinstance(given, dict) or not set(FIELDS) <= set(given) <= {*FIELDS, *MORE}:
         got = ", ".join(map(str, given)) if isinstance(given, dict) else repr(given)
-        return f"expected the texts {', '.join(FIELDS)}, got {got}"
-    empty = [name for name in FIELDS if not isinstance(given[name], str) or not given[name].strip()]
+        return f"expected the texts {', '.join(FIELDS)} (and perhaps {', '.join(MORE)}), got {got}"
+    empty = [name for name in given if not isinstance(given[name], str) or not given[name].strip()]
     if empty:
         return f"{empty[0]} must be a text that says something, got {given[empty[0]]!r}"
     if given["claim"] not in claims:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ibkit.data import cifar10, fetch, mnist, pictures
+from ibkit.data import cifar10, downloads, fetch, mnist
 
 NOWHERE = "http://127.0.0.1:9/"  # the port where nothing answers
 
@@ -18,13 +18,13 @@ NOWHERE = "http://127.0.0.1:9/"  # the port where nothing answers
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """Put small files of the real formats into a cache, with their hashes, where the network cannot be reached."""
-    monkeypatch.setenv(pictures.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(downloads.CACHE_VARIABLE, str(tmp_path))
 
     def put(name, content):
-        file = pictures.DOWNLOADS[name].url.rsplit("/", 1)[-1]
+        file = downloads.DOWNLOADS[name].url.rsplit("/", 1)[-1]
         (tmp_path / file).write_bytes(content)
-        made = pictures.Download(NOWHERE + file, hashlib.sha256(content).hexdigest())
-        monkeypatch.setitem(pictures.DOWNLOADS, name, made)
+        made = downloads.Download(NOWHERE + file, hashlib.sha256(content).hexdigest())
+        monkeypatch.setitem(downloads.DOWNLOADS, name, made)
         return tmp_path / file
 
     return put
@@ -64,8 +64,8 @@ def test_a_damaged_file_is_never_read(cache):
 
 
 def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv(pictures.CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setitem(pictures.DOWNLOADS, "cifar10", pictures.Download(NOWHERE + "file.tar.gz", "0" * 64))
+    monkeypatch.setenv(downloads.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setitem(downloads.DOWNLOADS, "cifar10", downloads.Download(NOWHERE + "file.tar.gz", "0" * 64))
     with pytest.raises(OSError, match=r"connect this machine .* or put the file from .* there, or name its folder"):
         fetch("cifar10")
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from ibkit.data import step_counts
-from ibkit.losses import cross_entropy, cross_entropy_residual, unconstrained_cross_entropy
+from ibkit.losses import LogitAdjustment, cross_entropy, cross_entropy_residual, unconstrained_cross_entropy
 from ibkit.measure import gram_distance
 from ibkit.models import unconstrained_logits, unconstrained_start
 from ibkit.optim import normalized_gradient_descent
@@ -39,6 +39,24 @@ def matches_autograd(closure):
 def test_gradient_is_that_of_the_summed_loss_and_a_mutant_is_not():
     assert matches_autograd(unconstrained_cross_entropy)
     assert not matches_autograd(unweighted)
+
+
+def test_adjusted_gradient_is_that_of_the_adjusted_loss():
+    """Each run has an adjustment of its own; the loss is written without the adjustment's methods."""
+    a, b, offset, weight = torch.rand(4, 2, 4, 3, generator=torch.Generator().manual_seed(1)).double() + 0.3
+    params = unconstrained_start(0, runs=4, classes=3, features=5, counts=COUNTS, scale=1.0)
+    counts = COUNTS[:, None]
+
+    def loss(p):
+        z = unconstrained_logits(p, counts)
+        s = a.unsqueeze(-1) * b.unsqueeze(-2) * z + offset.unsqueeze(-2)
+        per_class = torch.logsumexp(s, -1) - s.diagonal(dim1=-2, dim2=-1)
+        return (per_class * counts * weight).sum(-1)
+
+    expected = autograd_gradient(loss)(params).true()
+    found = unconstrained_cross_entropy(LABELS, counts, LogitAdjustment(a, b, offset, weight))(params).true()
+    for name in params:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-10, atol=1e-12)
 
 
 def two_levels_agree(closure):
