@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
 from ibkit.data.dealing import deal_to_agents
 from ibkit.data.downloads import fetch
@@ -13,6 +14,7 @@ from ibkit.data.graphs import (
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
+from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
@@ -36,13 +38,16 @@ __all__ = [
     "mixing_rate",
     "mnist",
     "novel",
+    "outvoted_point",
     "random_windows",
     "run_generators",
     "separated_halfspaces",
+    "separated_slabs",
     "sparse_next_tokens",
     "step_counts",
     "text8",
     "toy_next_tokens",
     "vocabulary_of",
     "words",
+    "xor_clusters",
 ]

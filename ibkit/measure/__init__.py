@@ -1,13 +1,17 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
+from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
-from ibkit.measure.slopes import log_log_slope
+from ibkit.measure.self_bounds import SelfBounds, self_bounds
+from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
 
 __all__ = [
+    "LineFit",
+    "SelfBounds",
     "TwoGroups",
     "alignment",
     "binary_margin",
@@ -16,9 +20,12 @@ __all__ = [
     "cosines",
     "gram_coordinates",
     "gram_distance",
+    "line_fit",
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",
+    "power_bregman",
+    "self_bounds",
     "two_group_geometry",
     "within_class_variability",
 ]

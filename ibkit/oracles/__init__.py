@@ -28,6 +28,7 @@ from ibkit.oracles.next_token import (
     next_token_constraints,
 )
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
+from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
@@ -61,6 +62,8 @@ __all__ = [
     "next_token_margin",
     "next_token_ridge_path",
     "next_token_svm",
+    "outvoted_point_steps",
+    "perceptron_step_bound",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
