@@ -5,7 +5,8 @@ from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
-from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
+from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
+from ibkit.measure.rank import effective_rank
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
 from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
 
@@ -18,8 +19,10 @@ __all__ = [
     "class_means",
     "consensus_error",
     "cosines",
+    "effective_rank",
     "gram_coordinates",
     "gram_distance",
+    "homogeneous_margin",
     "line_fit",
     "log_log_slope",
     "logit_margin",

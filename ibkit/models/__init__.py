@@ -1,5 +1,6 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start, deep_linear_start
 from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
@@ -10,6 +11,9 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "deep_linear_map",
+    "deep_linear_spectral_start",
+    "deep_linear_start",
     "leaky_softplus",
     "linear_margins",
     "mlp_embeddings",

@@ -16,6 +16,17 @@ from ibkit.oracles.cost_sensitive_geometry import (
     step_seli_geometry,
 )
 from ibkit.oracles.disagreement import steady_disagreement
+from ibkit.oracles.flow import gradient_flow, log_time_flow
+from ibkit.oracles.hadamard import (
+    HadamardSoftmax,
+    hadamard_flow,
+    hadamard_matrix,
+    hadamard_modes,
+    hadamard_softmax,
+    log_mean_ratio,
+    paley_matrix,
+)
+from ibkit.oracles.linear_modes import logistic_modes
 from ibkit.oracles.max_margin import BinaryMaxMargin, MaxMargin, binary_max_margin, margin_rows, max_margin
 from ibkit.oracles.minimum_norm_logits import MinimumNormLogits, minimum_norm_logits
 from ibkit.oracles.next_token import (
@@ -30,6 +41,7 @@ from ibkit.oracles.next_token import (
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
 from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
+from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
@@ -38,23 +50,34 @@ __all__ = [
     "ContrastiveGram",
     "DataSubspace",
     "FinitePart",
+    "HadamardSoftmax",
     "MaxMargin",
     "MinimumNormLogits",
     "NextTokenConstraints",
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
+    "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
+    "code_margin",
     "contrastive_gap",
     "contrastive_gram",
     "contrastive_minority_limit",
     "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
+    "gradient_flow",
+    "hadamard_flow",
+    "hadamard_matrix",
+    "hadamard_modes",
+    "hadamard_softmax",
     "is_compatible",
     "is_separable",
+    "log_mean_ratio",
+    "log_time_flow",
+    "logistic_modes",
     "margin_rows",
     "max_margin",
     "minimum_norm_logits",
@@ -62,13 +85,16 @@ __all__ = [
     "next_token_margin",
     "next_token_ridge_path",
     "next_token_svm",
+    "one_vs_rest_distance",
     "outvoted_point_steps",
+    "paley_matrix",
     "perceptron_step_bound",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "spherical_code",
     "steady_disagreement",
     "step_contrastive",
     "step_cost_sensitive_geometry",
