@@ -1,7 +1,14 @@
 """Update rules as chains of small pure pieces, on many runs at once."""
 
 from ibkit.optim.chain import Rule, apply_update, chain
+from ibkit.optim.decentralized import (
+    decentralized_gradient_descent,
+    mix_agents,
+    track_gradients,
+    tracked_gradient_descent,
+)
 from ibkit.optim.lbfgs import Minimum, minimize_lbfgs
+from ibkit.optim.mirror import inverse_mirror_map, mirror, mirror_descent, mirror_map
 from ibkit.optim.pieces import (
     adam_ratio,
     clip_norm,
@@ -34,8 +41,14 @@ __all__ = [
     "as_torch",
     "chain",
     "clip_norm",
+    "decentralized_gradient_descent",
     "gradient_descent",
+    "inverse_mirror_map",
     "minimize_lbfgs",
+    "mirror",
+    "mirror_descent",
+    "mirror_map",
+    "mix_agents",
     "momentum",
     "muon",
     "muon_newton_schulz",
@@ -49,5 +62,7 @@ __all__ = [
     "steepest",
     "steepest_descent",
     "step_size",
+    "track_gradients",
+    "tracked_gradient_descent",
     "weight_decay",
 ]

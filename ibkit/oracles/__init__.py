@@ -2,6 +2,14 @@
 
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
+from ibkit.oracles.contrastive import (
+    ContrastiveGram,
+    StepContrastive,
+    contrastive_gap,
+    contrastive_gram,
+    contrastive_minority_limit,
+    step_contrastive,
+)
 from ibkit.oracles.cost_sensitive_geometry import (
     cost_sensitive_geometry,
     step_cost_sensitive_geometry,
@@ -14,6 +22,7 @@ from ibkit.oracles.deep_ridge import (
     deep_ridge_minimum,
     deep_ridge_threshold,
 )
+from ibkit.oracles.disagreement import steady_disagreement
 from ibkit.oracles.flow import gradient_flow, log_time_flow
 from ibkit.oracles.hadamard import (
     HadamardSoftmax,
@@ -37,12 +46,15 @@ from ibkit.oracles.next_token import (
     next_token_constraints,
 )
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
+from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
+from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
     "BinaryMaxMargin",
     "CollapseGeometry",
+    "ContrastiveGram",
     "DataSubspace",
     "DeepRidgeCode",
     "DeepRidgeMinimum",
@@ -54,8 +66,15 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
+    "SeliGeometry",
+    "SphericalCode",
+    "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
+    "code_margin",
+    "contrastive_gap",
+    "contrastive_gram",
+    "contrastive_minority_limit",
     "cost_sensitive_geometry",
     "data_subspace",
     "deep_ridge_code",
@@ -79,12 +98,18 @@ __all__ = [
     "next_token_margin",
     "next_token_ridge_path",
     "next_token_svm",
+    "one_vs_rest_distance",
+    "outvoted_point_steps",
     "paley_matrix",
+    "perceptron_step_bound",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
+    "spherical_code",
+    "steady_disagreement",
+    "step_contrastive",
     "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",

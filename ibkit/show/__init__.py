@@ -11,6 +11,7 @@ from ibkit.show.figures import (
     small_multiples,
     spectrum,
 )
+from ibkit.show.graphs import draw_graph
 from ibkit.show.panels import Bars, HeatMap, Lines, Scatter
 from ibkit.show.prose import prose
 from ibkit.show.style import COLORS, PAGE_WIDTH, PALETTE, color_of, use_style
@@ -29,6 +30,7 @@ __all__ = [
     "band",
     "color_of",
     "cross_table",
+    "draw_graph",
     "explore",
     "guide_line",
     "heatmap",
