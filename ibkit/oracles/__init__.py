@@ -66,7 +66,6 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
