@@ -1,6 +1,6 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
-from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss
+from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss, model_binary
 from ibkit.losses.contrastive import (
     contrastive_lower_bound,
     prototype_contrastive,
@@ -16,6 +16,7 @@ from ibkit.losses.logit_adjustment import (
     adjusted_residual,
     power_temperatures,
 )
+from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy
 
@@ -33,11 +34,15 @@ __all__ = [
     "language_gradient",
     "linear_binary",
     "linear_cross_entropy",
+    "linear_perceptron",
     "log_binary_loss",
+    "model_binary",
     "model_cross_entropy",
     "next_token_cross_entropy",
+    "perceptron_weights",
     "power_temperatures",
     "prototype_contrastive",
+    "smoothed_perceptron_loss",
     "soft_label_excess",
     "soft_label_residual",
     "supervised_contrastive",

@@ -2,6 +2,14 @@
 
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
+from ibkit.oracles.contrastive import (
+    ContrastiveGram,
+    StepContrastive,
+    contrastive_gap,
+    contrastive_gram,
+    contrastive_minority_limit,
+    step_contrastive,
+)
 from ibkit.oracles.cost_sensitive_geometry import (
     cost_sensitive_geometry,
     step_cost_sensitive_geometry,
@@ -31,6 +39,7 @@ from ibkit.oracles.next_token import (
     next_token_constraints,
 )
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
+from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
 from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
@@ -38,6 +47,7 @@ from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge
 __all__ = [
     "BinaryMaxMargin",
     "CollapseGeometry",
+    "ContrastiveGram",
     "DataSubspace",
     "FinitePart",
     "HadamardSoftmax",
@@ -48,9 +58,13 @@ __all__ = [
     "OracleError",
     "RidgePath",
     "SphericalCode",
+    "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
     "code_margin",
+    "contrastive_gap",
+    "contrastive_gram",
+    "contrastive_minority_limit",
     "cost_sensitive_geometry",
     "data_subspace",
     "finite_part",
@@ -72,7 +86,9 @@ __all__ = [
     "next_token_ridge_path",
     "next_token_svm",
     "one_vs_rest_distance",
+    "outvoted_point_steps",
     "paley_matrix",
+    "perceptron_step_bound",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
@@ -80,6 +96,7 @@ __all__ = [
     "simplex_etf_gram",
     "spherical_code",
     "steady_disagreement",
+    "step_contrastive",
     "step_cost_sensitive_geometry",
     "step_seli_geometry",
     "unconstrained_ridge_path",
