@@ -1,6 +1,7 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
 from ibkit.data.bundled import digit_pair, digits
+from ibkit.data.context_table import ContextTable, context_table
 from ibkit.data.dealing import deal_to_agents
 from ibkit.data.downloads import fetch
 from ibkit.data.graphs import (
@@ -12,7 +13,7 @@ from ibkit.data.graphs import (
 )
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
-from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
+from ibkit.data.next_token import NextTokenData, shared_support_tokens, sparse_next_tokens, toy_next_tokens
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
@@ -21,11 +22,13 @@ from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary
 __all__ = [
     "GRAPH_KINDS",
     "CommunicationGraph",
+    "ContextTable",
     "NextTokenData",
     "Vocabulary",
     "cifar10",
     "clustered_classes",
     "communication_graph",
+    "context_table",
     "deal_to_agents",
     "digit_pair",
     "digits",
@@ -39,6 +42,7 @@ __all__ = [
     "random_windows",
     "run_generators",
     "separated_halfspaces",
+    "shared_support_tokens",
     "sparse_next_tokens",
     "step_counts",
     "text8",

@@ -16,7 +16,7 @@ from ibkit.losses.logit_adjustment import (
     power_temperatures,
 )
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
-from ibkit.losses.unconstrained import unconstrained_cross_entropy
+from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
 __all__ = [
     "LogitAdjustment",
@@ -40,4 +40,5 @@ __all__ = [
     "supervised_contrastive",
     "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
+    "unconstrained_next_token",
 ]
