@@ -33,6 +33,26 @@ class History:
         require(name in self.values, f"name must be one of {', '.join(self.values)}, got {name!r}")
         return self.values[name]
 
+    def first(self, held: np.ndarray) -> np.ndarray:
+        """Return the first recorded step at which a condition held, one a run; infinity where it never did.
+
+        Args:
+            held: whether it held, shape ``(recorded, *runs)``, such as ``history["margin"] > 0``.
+
+        Raises:
+            ValueError: if `held` has another number of recorded steps.
+
+        Example:
+            >>> history = History(np.array([0, 1, 5]), {"margin": np.array([[0, -1], [0, -1], [2, -1]])}, {})
+            >>> history.first(history["margin"] > 0)
+            array([ 5., inf])
+        """
+        require(
+            len(held) == len(self.steps),
+            f"held must have one entry a recorded step ({len(self.steps)}), got {len(held)}",
+        )
+        return np.where(held.any(axis=0), self.steps[held.argmax(axis=0)], np.inf)
+
     def at(self, step: int) -> int:
         """Return the index of the recorded step nearest to `step` on the logarithmic clock."""
         return int(np.abs(np.log(np.maximum(self.steps, 0.5)) - np.log(max(step, 0.5))).argmin())
@@ -69,6 +89,7 @@ def train(
     steps: int,
     measure: Callable[[Params], dict[str, Tensor]],
     marks: Iterable[int] | None = None,
+    until: Callable[[dict[str, np.ndarray]], bool] | None = None,
 ) -> History:
     """Run `rule` for `steps` steps from `params` and record what `measure` sees.
 
@@ -81,6 +102,7 @@ def train(
         steps: how many updates.
         measure: from parameters to named quantities, one number a run.
         marks: step counts to record at (0 is the start); by default `log_marks(steps)`.
+        until: looks at what was measured at a mark, and ends the training there by True; by default nothing does.
 
     Returns:
         The history, float64 arrays of shape ``(recorded, *runs)``.
@@ -116,6 +138,8 @@ def train(
             _require_finite(params, t, rule)
             recorded.append({k: v.detach().cpu().to(torch.float64).numpy() for k, v in measure(params).items()})
             mark = next(due, steps + 1)
+            if until is not None and until(recorded[-1]):
+                break
         if t == steps:
             break
         g = gradient(params)
@@ -127,7 +151,7 @@ def train(
         update, state = rule.update(g, state, params)
         params = apply_update(params, update)
     values = {name: np.stack([entry[name] for entry in recorded]) for name in recorded[0]}
-    return History(np.array(wanted), values, params)
+    return History(np.array(wanted[: len(recorded)]), values, params)
 
 
 def _require_finite(params: Params, t: int, rule: Rule) -> None:

@@ -1,5 +1,7 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
+from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
 from ibkit.data.context_table import ContextTable, context_table
 from ibkit.data.dealing import deal_to_agents
@@ -14,6 +16,7 @@ from ibkit.data.graphs import (
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, shared_support_tokens, sparse_next_tokens, toy_next_tokens
+from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
@@ -21,10 +24,13 @@ from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary
 
 __all__ = [
     "GRAPH_KINDS",
+    "BatchInteraction",
     "CommunicationGraph",
     "ContextTable",
     "NextTokenData",
     "Vocabulary",
+    "batch_interaction",
+    "bind_batches",
     "cifar10",
     "clustered_classes",
     "communication_graph",
@@ -39,9 +45,12 @@ __all__ = [
     "mixing_rate",
     "mnist",
     "novel",
+    "outvoted_point",
+    "random_batches",
     "random_windows",
     "run_generators",
     "separated_halfspaces",
+    "separated_slabs",
     "shared_support_tokens",
     "sparse_next_tokens",
     "step_counts",
@@ -49,4 +58,5 @@ __all__ = [
     "toy_next_tokens",
     "vocabulary_of",
     "words",
+    "xor_clusters",
 ]

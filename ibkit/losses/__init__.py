@@ -1,6 +1,6 @@
 """Losses as functions of logits and labels, with gradients that stay exact when the loss underflows."""
 
-from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss
+from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss, model_binary
 from ibkit.losses.contrastive import (
     contrastive_lower_bound,
     prototype_contrastive,
@@ -8,6 +8,7 @@ from ibkit.losses.contrastive import (
     supervised_contrastive_gram,
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
+from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy
 from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.logit_adjustment import (
     LogitAdjustment,
@@ -15,6 +16,7 @@ from ibkit.losses.logit_adjustment import (
     adjusted_residual,
     power_temperatures,
 )
+from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
@@ -26,15 +28,21 @@ __all__ = [
     "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "deep_linear_chain",
+    "deep_linear_cross_entropy",
     "language_cross_entropy",
     "language_gradient",
     "linear_binary",
     "linear_cross_entropy",
+    "linear_perceptron",
     "log_binary_loss",
+    "model_binary",
     "model_cross_entropy",
     "next_token_cross_entropy",
+    "perceptron_weights",
     "power_temperatures",
     "prototype_contrastive",
+    "smoothed_perceptron_loss",
     "soft_label_excess",
     "soft_label_residual",
     "supervised_contrastive",

@@ -69,19 +69,21 @@ def binary_residual(margins: Float[Tensor, "*runs samples"], kind: BinaryLoss = 
 
 
 def linear_binary(
-    rows: Float[Tensor, "*data_runs samples features"], kind: BinaryLoss = "logistic"
+    rows: Float[Tensor, "*data_runs samples features"], kind: BinaryLoss = "logistic", power: float | Tensor = 0.0
 ) -> Callable[[Params], Gradient]:
     r"""Return the scaled gradient of the mean loss of a linear classifier, :math:`\nabla F=\frac1n\sum_i\ell'(m_i)a_i`.
 
     Args:
         rows: :math:`a_i=y_ix_i`; one set shared by all runs, or one a run.
         kind: ``"exponential"`` or ``"logistic"``.
+        power: of the loss that the gradient is divided by, as in `model_binary`.
 
     Returns:
         A function of ``{"w": (*runs, features)}`` for the training loop.
 
     Raises:
-        ValueError: NaN in the rows, another kind, or (later) a w of another width.
+        ValueError: NaN in the rows, another kind, a power outside [0, 1], or (later) a w of another width or a power of
+            another shape.
 
     Example:
         >>> gradient = linear_binary(torch.eye(2), "exponential")
@@ -91,14 +93,73 @@ def linear_binary(
     require(rows.ndim >= 2, f"rows must be (*runs, samples, features), got shape {tuple(rows.shape)}")
     finite("rows", rows)
     one_of("kind", kind, BINARY_LOSSES)
+    _require_power(power)
     samples = rows.shape[-2]
 
     def gradient(params: Params) -> Gradient:
         w = shape("w", params["w"], (rows.shape[-1],))
-        pull = binary_residual((rows @ w.unsqueeze(-1)).squeeze(-1), kind)
-        return Gradient({"w": -(pull.value.unsqueeze(-2) @ rows).squeeze(-2) / samples}, pull.log_scale)
+        margins = (rows @ w.unsqueeze(-1)).squeeze(-1)
+        pull = binary_residual(margins, kind)
+        scale = _over_the_loss(pull.log_scale, margins, kind, power)
+        return Gradient({"w": -(pull.value.unsqueeze(-2) @ rows).squeeze(-2) / samples}, scale)
 
     return gradient
+
+
+def model_binary(
+    margins_of: Callable[[Params], Tensor], kind: BinaryLoss = "logistic", power: float | Tensor = 0.0
+) -> Callable[[Params], Gradient]:
+    r"""Return the scaled gradient of the mean loss of any differentiable model, divided by a power of that loss.
+
+    :math:`\nabla F/F^a`. Zero is the plain gradient. One is the loss-normalised gradient of Taheri and Thrampoulidis
+    (AAAI 2023), which is :math:`\nabla\log F`: it neither underflows nor fades with the loss, as both factors stay
+    logarithms. One batch can hold both, a power a run.
+
+    Args:
+        margins_of: from parameters to margins ``(*runs, samples)``; runs must not mix.
+        kind: ``"exponential"`` or ``"logistic"``.
+        power: :math:`a` in [0, 1], a number or one a run, shape ``(*runs)``.
+
+    Returns:
+        A function of the parameters for the training loop.
+
+    Raises:
+        ValueError: another kind, a power outside [0, 1], or (later) NaN in the margins or a power of another shape.
+
+    Example:
+        >>> gradient = model_binary(lambda p: p["w"], "exponential", power=1.0)
+        >>> gradient({"w": torch.tensor([900.0, 900.0])}).true()["w"]  # F = exp(-900)
+        tensor([-0.5000, -0.5000])
+    """
+    one_of("kind", kind, BINARY_LOSSES)
+    _require_power(power)
+
+    def gradient(params: Params) -> Gradient:
+        leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+        with torch.enable_grad():
+            margins = margins_of(leaves)
+        fixed = margins.detach()
+        pull = binary_residual(fixed, kind)
+        grads = torch.autograd.grad(margins, list(leaves.values()), -pull.value / margins.shape[-1])
+        scale = _over_the_loss(pull.log_scale, fixed, kind, power)
+        return Gradient(dict(zip(leaves, grads, strict=True)), scale)
+
+    return gradient
+
+
+def _over_the_loss(log_scale: Tensor, margins: Tensor, kind: BinaryLoss, power: float | Tensor) -> Tensor:
+    """Return the scale of a gradient once it is divided by a power of the loss."""
+    if isinstance(power, Tensor) and power.ndim:
+        fits = power.shape == log_scale.shape
+        require(fits, f"power must be a number or {tuple(log_scale.shape)}, got {tuple(power.shape)}")
+    elif power == 0:
+        return log_scale
+    return log_scale - power * log_binary_loss(margins, kind)
+
+
+def _require_power(power: float | Tensor) -> None:
+    low, high = float(torch.as_tensor(power).min()), float(torch.as_tensor(power).max())
+    require(low >= 0 and high <= 1, f"power must lie in [0, 1], got {power}")
 
 
 def _log_softplus(x: Tensor) -> Tensor:

@@ -1,15 +1,25 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start, deep_linear_start
 from ibkit.models.gpt import GPT
+from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
+from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
 from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "deep_linear_map",
+    "deep_linear_spectral_start",
+    "deep_linear_start",
+    "leaky_softplus",
+    "linear_margins",
     "mlp_embeddings",
     "mlp_start",
+    "smooth_two_layer_output",
+    "smooth_two_layer_start",
     "two_layer_logits",
     "two_layer_start",
     "unconstrained_embeddings",

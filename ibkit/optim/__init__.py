@@ -8,6 +8,7 @@ from ibkit.optim.decentralized import (
     tracked_gradient_descent,
 )
 from ibkit.optim.lbfgs import Minimum, minimize_lbfgs
+from ibkit.optim.mirror import inverse_mirror_map, mirror, mirror_descent, mirror_map
 from ibkit.optim.pieces import (
     adam_ratio,
     clip_norm,
@@ -42,7 +43,11 @@ __all__ = [
     "clip_norm",
     "decentralized_gradient_descent",
     "gradient_descent",
+    "inverse_mirror_map",
     "minimize_lbfgs",
+    "mirror",
+    "mirror_descent",
+    "mirror_map",
     "mix_agents",
     "momentum",
     "muon",

@@ -23,11 +23,14 @@ class Rule:
         init: from the parameters to the first state.
         update: from ``(gradient, state, params)`` to ``(update, next state)``. The last piece of a chain gives what is
             *added* to the parameters.
+        scalable: whether a multiple of the update is the update of a longer or shorter step. It is not where the state
+            fixes the point that the parameters must go to, as in mirror descent.
     """
 
     name: str
     init: Callable[[Params], State]
     update: Callable[[Gradient, State, Params], tuple[Gradient, State]]
+    scalable: bool = True
 
 
 def chain(*pieces: Rule, name: str | None = None) -> Rule:
@@ -62,7 +65,8 @@ def chain(*pieces: Rule, name: str | None = None) -> Rule:
             states.append(piece_state)
         return gradient, tuple(states)
 
-    return Rule(name or " → ".join(piece.name for piece in pieces), init, update)
+    scalable = all(piece.scalable for piece in pieces)
+    return Rule(name or " → ".join(piece.name for piece in pieces), init, update, scalable)
 
 
 def stateless(name: str, transform: Callable[[Gradient, Params], Gradient]) -> Rule:

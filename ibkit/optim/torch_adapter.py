@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ibkit.checks import require
 from ibkit.optim.chain import Rule
 from ibkit.scaled import Gradient
 
@@ -19,12 +20,25 @@ class RuleOptimizer(torch.optim.Optimizer):
         params: parameters or parameter groups, as for every torch optimizer. A group is one run: joint norms are taken
             over all its tensors, matrix rules act tensor by tensor.
         rule: the update rule; its step size is multiplied by the group's ``lr``.
-        lr: multiplier of the rule's step size, for torch's schedulers.
+        lr: multiplier of the rule's step size, for torch's schedulers; it must stay one for a rule that is not
+            `scalable` (mirror descent), whose schedule belongs into the rule.
+
+    Raises:
+        ValueError: another `lr` than one for such a rule, here or in a later step.
     """
 
     def __init__(self, params: Iterable[Any], rule: Rule, lr: float = 1.0) -> None:
         super().__init__(params, {"lr": lr})
         self.rule = rule
+        for group in self.param_groups:
+            self._require_scalable(group["lr"])
+
+    def _require_scalable(self, lr: float) -> None:
+        require(
+            self.rule.scalable or lr == 1,
+            f"lr must be 1 for {self.rule.name}, whose update cannot be multiplied, got {lr}: "
+            "put the step size, or its schedule, into the rule",
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
@@ -34,6 +48,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for index, group in enumerate(self.param_groups):
+            self._require_scalable(group["lr"])
             params = {str(i): p for i, p in enumerate(group["params"])}
             grads = {k: torch.zeros_like(p) if p.grad is None else p.grad for k, p in params.items()}
             like = next(iter(params.values()))
@@ -56,7 +71,8 @@ def as_torch(rule: Rule) -> Callable[..., RuleOptimizer]:
         rule: any rule of ibkit.
 
     Returns:
-        A callable ``(params, lr=1.0) -> torch.optim.Optimizer``; ``lr`` multiplies the rule's own step size.
+        A callable ``(params, lr=1.0) -> torch.optim.Optimizer``; ``lr`` multiplies the rule's own step size (and
+        must be one where that makes no sense, as in mirror descent).
 
     Example:
         >>> from ibkit.optim import sign_descent

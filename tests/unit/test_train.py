@@ -40,6 +40,29 @@ def test_at_finds_the_nearest_mark():
     assert [history.at(s) for s in (0, 9, 12, 90)] == [0, 1, 1, 2]
 
 
+def test_training_ends_at_the_first_mark_where_it_may():
+    """On the bowl, weights 2 (1 - eta)^t fall below one half after log(4) / -log(1 - eta) steps."""
+    rates = torch.tensor([0.1, 0.25], dtype=torch.float64)
+    start = {"w": torch.ones(2, 4, dtype=torch.float64)}
+    seen = []
+
+    def small(measured):
+        seen.append(1)
+        return bool((measured["size"] < 0.5).all())
+
+    history = train(start, BOWL, gradient_descent(rates), 100, size, range(101), until=small)
+    expected = np.floor(np.log(4) / -np.log(1 - rates.numpy())) + 1
+    assert history.first(history["size"] < 0.5).tolist() == expected.tolist() == [14, 5]
+    assert history.steps[-1] == 14
+    assert len(history["size"]) == len(history.steps) == len(seen) == 15
+    np.testing.assert_allclose(history.params["w"].norm(dim=-1), history["size"][-1])
+    assert history.first(history["size"] < 0.1).tolist() == [np.inf, 11]
+    sparse = train(start, BOWL, gradient_descent(rates), 100, size, [0, 10, 20, 100], until=small)
+    assert sparse.steps.tolist() == [0, 10, 20]
+    with pytest.raises(ValueError, match="held must have one entry a recorded step"):
+        sparse.first(np.ones(2, dtype=bool))
+
+
 def test_divergence_is_reported_with_step_and_name():
     with pytest.raises(FloatingPointError, match=r"GD: w is no longer finite at step \d+ \(1 of 2 entries\)"):
         train(

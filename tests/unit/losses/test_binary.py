@@ -2,7 +2,7 @@ import mpmath
 import pytest
 import torch
 
-from ibkit.losses import binary_residual, linear_binary, log_binary_loss
+from ibkit.losses import binary_residual, linear_binary, log_binary_loss, model_binary
 from ibkit.losses.binary import BINARY_LOSSES
 from ibkit.scaled import autograd_gradient
 
@@ -54,3 +54,16 @@ def test_bad_input_is_named():
         linear_binary(torch.ones(2, 3))({"w": torch.zeros(4)})
     with pytest.raises(ValueError, match="at least 1 sample"):
         log_binary_loss(torch.zeros(2, 0))
+
+
+@pytest.mark.parametrize("kind", BINARY_LOSSES)
+def test_a_linear_gradient_over_the_loss_is_that_of_the_model_with_a_mutant_of_another_power(kind, rng):
+    rows = torch.randn(3, 7, 4, generator=rng, dtype=torch.float64)
+    params = {"w": torch.randn(3, 4, generator=rng, dtype=torch.float64)}
+    powers = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    margins = lambda p: (rows @ p["w"][..., None]).squeeze(-1)  # noqa: E731
+    found = linear_binary(rows, kind, powers)(params).true()["w"]
+    torch.testing.assert_close(found, model_binary(margins, kind, powers)(params).true()["w"])
+    assert not torch.allclose(found[1:], linear_binary(rows, kind)(params).true()["w"][1:], rtol=1e-2)
+    far = linear_binary(torch.eye(2), "exponential", 1.0)({"w": torch.tensor([900.0, 900.0])})
+    torch.testing.assert_close(far.true()["w"], torch.tensor([-0.5, -0.5]))

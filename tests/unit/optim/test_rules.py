@@ -10,6 +10,7 @@ from ibkit.optim import (
     chain,
     clip_norm,
     gradient_descent,
+    mirror_descent,
     muon,
     muon_newton_schulz,
     normalize_rows,
@@ -37,6 +38,8 @@ RULES = {
     "adam": adam(0.1),
     "adam without epsilon": adam(0.1, 0.9, 0.95, epsilon=0.0, correct_bias=False),
     "adamw": adam(0.1, decay=0.1),
+    "mirror": mirror_descent(1.5, 0.1, beta=0.5),
+    "mirror p = 3": mirror_descent(3.0, power_decay(0.1, 0.5)),
     "rows": chain(normalize_rows(), step_size(0.1)),
     "clipped": chain(clip_norm(0.5), weight_decay(0.1), step_size(0.1)),
 }
