@@ -71,7 +71,6 @@ __all__ = [
     "NextTokenUnconstrainedPath",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
