@@ -7,7 +7,7 @@ from ibkit.losses.contrastive import (
     supervised_contrastive_gram,
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
-from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy
+from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy, deep_linear_objective
 from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.logit_adjustment import (
     LogitAdjustment,
@@ -30,6 +30,7 @@ __all__ = [
     "cross_entropy_residual",
     "deep_linear_chain",
     "deep_linear_cross_entropy",
+    "deep_linear_objective",
     "language_cross_entropy",
     "language_gradient",
     "linear_binary",

@@ -15,6 +15,13 @@ from ibkit.oracles.cost_sensitive_geometry import (
     step_cost_sensitive_geometry,
     step_seli_geometry,
 )
+from ibkit.oracles.deep_ridge import (
+    DeepRidgeCode,
+    DeepRidgeMinimum,
+    deep_ridge_code,
+    deep_ridge_minimum,
+    deep_ridge_threshold,
+)
 from ibkit.oracles.disagreement import steady_disagreement
 from ibkit.oracles.flow import gradient_flow, log_time_flow
 from ibkit.oracles.hadamard import (
@@ -49,6 +56,8 @@ __all__ = [
     "CollapseGeometry",
     "ContrastiveGram",
     "DataSubspace",
+    "DeepRidgeCode",
+    "DeepRidgeMinimum",
     "FinitePart",
     "HadamardSoftmax",
     "MaxMargin",
@@ -67,6 +76,9 @@ __all__ = [
     "contrastive_minority_limit",
     "cost_sensitive_geometry",
     "data_subspace",
+    "deep_ridge_code",
+    "deep_ridge_minimum",
+    "deep_ridge_threshold",
     "finite_part",
     "gradient_flow",
     "hadamard_flow",
