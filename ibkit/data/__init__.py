@@ -13,6 +13,7 @@ from ibkit.data.graphs import (
 )
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
+from ibkit.data.mention_world import MentionWorld, mention_world
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
@@ -23,6 +24,7 @@ from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary
 __all__ = [
     "GRAPH_KINDS",
     "CommunicationGraph",
+    "MentionWorld",
     "NextTokenData",
     "Vocabulary",
     "cifar10",
@@ -34,6 +36,7 @@ __all__ = [
     "draw_by_class",
     "fetch",
     "group_sizes",
+    "mention_world",
     "metropolis",
     "mixing_rate",
     "mnist",
