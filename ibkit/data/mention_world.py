@@ -141,14 +141,17 @@ class MentionWorld:
         follow = self.topics.new_zeros(runs, self.tokens, self.tokens)
         follow[..., :words] = (1 - self.alpha) * self.followers
         rows = torch.arange(runs, device=windows.device)[:, None, None] * self.tokens + windows
-        flat = about.reshape(-1, kinds)
-        given = follow.reshape(-1)[rows[..., :-1] * self.tokens + windows[..., 1:]]
-        belief = self.topics.new_full((*windows.shape[:-1], kinds), 1 / kinds)
-        for t in range(1, windows.shape[-1]):
-            belief = self.stick * belief + (1 - self.stick) / kinds
-            belief = belief * (flat[rows[..., t]] + given[..., t - 1 : t])
-            belief = belief / belief.sum(-1, keepdim=True)
-        return self.stick * belief + (1 - self.stick) / kinds
+        # Time first, then topics: long rows of numbers for each of the many short steps.
+        now = rows.flatten(0, 1).T.contiguous()
+        before = now[:-1] * self.tokens + windows.flatten(0, 1).T[1:]
+        follows, table = follow.flatten()[before], about.flatten(0, 1).T.contiguous()
+        belief = self.topics.new_full((kinds, now.shape[1]), 1 / kinds)
+        for t in range(1, len(now)):
+            belief.mul_(self.stick).add_((1 - self.stick) / kinds)
+            belief.mul_(table.index_select(1, now[t]).add_(follows[t - 1]))
+            belief.div_(belief.sum(0))
+        belief = self.stick * belief + (1 - self.stick) / kinds
+        return belief.T.reshape(*windows.shape[:-1], kinds)
 
 
 def mention_world(

@@ -127,5 +127,8 @@ def _interpolate(p: np.ndarray, counts: sparse.csr_matrix) -> None:
     total = np.asarray(counts.sum(axis=1)).ravel() + kinds
     known = total > 0
     p *= np.where(known, kinds / np.where(known, total, 1.0), 1.0)[:, None]
+    if 4 * counts.nnz > p.size:  # nearly every token follows
+        p += counts.toarray() / np.where(known, total, 1.0)[:, None]
+        return
     rows = np.repeat(np.arange(len(p)), kinds)
     p[rows, counts.indices] += counts.data / total[rows]
