@@ -8,6 +8,7 @@ from ibkit.losses.contrastive import (
     supervised_contrastive_gram,
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
+from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy, deep_linear_objective
 from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.logit_adjustment import (
     LogitAdjustment,
@@ -17,7 +18,7 @@ from ibkit.losses.logit_adjustment import (
 )
 from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
-from ibkit.losses.unconstrained import unconstrained_cross_entropy
+from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
 __all__ = [
     "LogitAdjustment",
@@ -27,6 +28,9 @@ __all__ = [
     "contrastive_lower_bound",
     "cross_entropy",
     "cross_entropy_residual",
+    "deep_linear_chain",
+    "deep_linear_cross_entropy",
+    "deep_linear_objective",
     "language_cross_entropy",
     "language_gradient",
     "linear_binary",
@@ -45,4 +49,5 @@ __all__ = [
     "supervised_contrastive",
     "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
+    "unconstrained_next_token",
 ]

@@ -87,12 +87,13 @@ def supervised_contrastive_gram(
     counts = _counts(counts, len(labels), G.dtype, G.device)
     S = G / _per_run(temperature, G)[..., None, None]
     anchors = torch.ones(len(labels), dtype=torch.bool, device=G.device)
-    total = sum(
-        _sum_over_anchors(
-            S if batches is None else S[..., rows[:, None], rows], labels[rows], counts[..., rows], anchors[rows]
-        )
-        for rows in _rows(batches, len(labels), G.device)
-    )
+    if batches is None:
+        total = _sum_over_anchors(S, labels, counts, anchors)
+    else:
+        total = torch.zeros((), dtype=G.dtype, device=G.device)
+        for rows in _by_size(batches, len(labels), G.device):
+            part = S[..., rows[:, :, None], rows[:, None, :]]
+            total = total + _sum_over_anchors(part, labels[rows], counts[..., rows], anchors[rows]).sum(-1)
     require(not bool(total.isnan().any()), "embeddings must be finite, got NaN")
     return total
 
@@ -150,11 +151,11 @@ def prototype_contrastive(
     anchors = torch.tensor([True] * n + [prototype_anchors] * k, device=embeddings.device)
     fixed = torch.arange(n, n + k, device=embeddings.device)
     total = torch.zeros(runs, dtype=embeddings.dtype, device=embeddings.device)
-    for rows in _rows(batches, n, embeddings.device):
-        rows = torch.cat([rows, fixed])
+    for rows in _by_size([range(n)] if batches is None else batches, n, embeddings.device):
+        rows = torch.cat([rows, fixed.expand(len(rows), k)], -1)
         batch = items[..., rows, :]
-        S = batch @ batch.mT / _per_run(temperature, items)[..., None, None]
-        total = total + _sum_over_anchors(S, classes[rows], counts[..., rows], anchors[rows])
+        S = batch @ batch.mT / _per_run(temperature, items)[..., None, None, None]
+        total = total + _sum_over_anchors(S, classes[rows], counts[..., rows], anchors[rows]).sum(-1)
     require(not bool(total.isnan().any()), "embeddings must be finite, got NaN")
     return total
 
@@ -190,28 +191,28 @@ def contrastive_lower_bound(
     """
     labels = _labels(labels, len(labels))
     weight = _counts(counts, len(labels), torch.float64, labels.device)
-    cold = torch.exp(-1 / _per_run(temperature, weight)).unsqueeze(-1)
+    cold = torch.exp(-1 / _per_run(temperature, weight))[..., None, None]
     total = torch.zeros((), dtype=torch.float64, device=labels.device)
     one_hot = torch.nn.functional.one_hot(labels).double()
-    for rows in _rows(batches, len(labels), labels.device):
-        sizes = weight[..., rows] @ one_hot[rows]
+    for rows in _by_size([range(len(labels))] if batches is None else batches, len(labels), labels.device):
+        sizes = (weight[..., rows].unsqueeze(-2) @ one_hot[rows]).squeeze(-2)
         others = sizes.sum(-1, keepdim=True) - sizes
         positives = torch.where(sizes > 1, sizes - 1, 1.0)
         terms = sizes * (positives.log() + torch.log1p(others * cold / positives))
-        total = total + torch.where(sizes > 1, terms, 0.0).sum(-1)
+        total = total + torch.where(sizes > 1, terms, 0.0).sum((-2, -1))
     return total
 
 
 def _sum_over_anchors(
     S: Float[Tensor, "*runs rows rows"],
-    labels: Int[Tensor, " rows"],
+    labels: Int[Tensor, "*batches rows"],
     counts: Float[Tensor, "*count_runs rows"],
-    anchors: Bool[Tensor, " rows"],
+    anchors: Bool[Tensor, "*batches rows"],
 ) -> Float[Tensor, ...]:
-    """Return the loss of one batch whose rows stand for `counts` copies, of which an anchor does not see itself."""
-    self = torch.eye(len(labels), dtype=torch.bool, device=S.device)
+    """Return the loss of each batch, whose rows stand for `counts` copies; an anchor does not see itself."""
+    self = torch.eye(labels.shape[-1], dtype=torch.bool, device=S.device)
     seen = torch.where(self, (counts - 1).clamp(min=0).unsqueeze(-1), counts.unsqueeze(-2))  # [anchor, other]
-    positives = torch.where(labels[:, None] == labels, seen, 0.0)
+    positives = torch.where(labels.unsqueeze(-1) == labels.unsqueeze(-2), seen, 0.0)
     number = positives.sum(-1)
     keep = (number > 0) & anchors
     log_seen = torch.where(keep.unsqueeze(-1), seen.log(), 0.0)  # rows that do not count stay finite
@@ -241,14 +242,18 @@ def _per_run(temperature: float | Tensor, like: Tensor) -> Tensor:
     return value
 
 
-def _rows(batches: Batches, rows: int, device: torch.device) -> Iterator[Tensor]:
-    if batches is None:
-        yield torch.arange(rows, device=device)
-        return
+def _by_size(batches: Sequence[Tensor | Sequence[int]], rows: int, device: torch.device) -> Iterator[Tensor]:
+    """Give the row numbers of the mini-batches, those of one size together: ``(batches, size)``."""
     require(len(batches) >= 1, "batches must hold at least one batch, got none")
-    for number, batch in enumerate(batches):
-        batch = torch.as_tensor(batch, device=device)
-        require(batch.ndim == 1 and batch.numel() > 0, f"batch {number} must be a list of row numbers, got {batch}")
-        labels_in_range(f"batch {number}", batch, rows)
-        require(len(batch.unique()) == len(batch), f"batch {number} must hold each row once")
-        yield batch
+    sizes: dict[int, list[Tensor]] = {}
+    for number, given in enumerate(batches):
+        batch = torch.as_tensor(given, device=device)
+        require(batch.ndim == 1 and batch.numel() > 0, f"batch {number} must be a list of row numbers, got {given}")
+        sizes.setdefault(len(batch), []).append(batch)
+    for group in sizes.values():
+        stacked = labels_in_range("batches", torch.stack(group), rows)
+        in_order = stacked.sort(-1).values
+        require(
+            bool((in_order.diff(dim=-1) > 0).all()), "batches must hold each row once, got a row twice in one batch"
+        )
+        yield stacked

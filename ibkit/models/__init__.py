@@ -2,6 +2,7 @@
 
 from ibkit.models.adaptive_ngram import AdaptiveNgram
 from ibkit.models.decoding import context_aware_decoding, keep_top, nucleus, targeted_boost
+from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start, deep_linear_start
 from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
@@ -14,6 +15,9 @@ __all__ = [
     "GPT",
     "AdaptiveNgram",
     "context_aware_decoding",
+    "deep_linear_map",
+    "deep_linear_spectral_start",
+    "deep_linear_start",
     "keep_top",
     "leaky_softplus",
     "linear_margins",

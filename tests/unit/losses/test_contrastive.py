@@ -136,16 +136,16 @@ def test_bound_by_counts_equals_bound_by_rows():
 
 def _sees_itself(S, labels, counts, anchors):
     """Mutant: the anchor is among its own negatives and positives."""
-    positives = torch.where(labels[:, None] == labels, counts.unsqueeze(-2), 0.0)
+    positives = torch.where(labels.unsqueeze(-1) == labels.unsqueeze(-2), counts.unsqueeze(-2), 0.0)
     loss = torch.logsumexp(S + counts.log().unsqueeze(-2), -1) - (positives * S).sum(-1) / positives.sum(-1)
     return (loss * counts * anchors).sum(-1)
 
 
 def _own_copies_in_full(S, labels, counts, anchors):
     """Mutant: a row hides from itself altogether, or not at all where it has copies."""
-    self = torch.eye(len(labels), dtype=torch.bool)
+    self = torch.eye(labels.shape[-1], dtype=torch.bool)
     seen = torch.where(self & (counts.unsqueeze(-1) == 1), 0.0, counts.unsqueeze(-2).expand(S.shape))
-    positives = torch.where(labels[:, None] == labels, seen, 0.0)
+    positives = torch.where(labels.unsqueeze(-1) == labels.unsqueeze(-2), seen, 0.0)
     number = positives.sum(-1)
     keep = (number > 0) & anchors
     loss = torch.logsumexp(S + seen.log(), -1) - (positives * S).sum(-1) / number.clamp(min=1)
@@ -177,8 +177,8 @@ def test_single_anchors_would_break_the_bound():
         ({"labels": torch.zeros(6)}, "labels must hold integers"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"batches": []}, "batches must hold at least one"),
-        ({"batches": [[0, 6]]}, "batch 0 must hold integers in 0..5"),
-        ({"batches": [[0, 0]]}, "batch 0 must hold each row once"),
+        ({"batches": [[0, 6]]}, "batches must hold integers in 0..5"),
+        ({"batches": [[0, 0]]}, "batches must hold each row once"),
         ({"counts": torch.tensor([0.5] * 6)}, "counts must be zero or at least one"),
         ({"counts": torch.ones(5)}, "counts must hold one a row"),
     ],
