@@ -6,15 +6,10 @@ from ibkit.data.bundled import digit_pair, digits
 from ibkit.data.context_table import ContextTable, context_table
 from ibkit.data.dealing import deal_to_agents
 from ibkit.data.downloads import fetch
-from ibkit.data.graphs import (
-    GRAPH_KINDS,
-    CommunicationGraph,
-    communication_graph,
-    metropolis,
-    mixing_rate,
-)
+from ibkit.data.graphs import GRAPH_KINDS, CommunicationGraph, communication_graph, metropolis, mixing_rate
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
+from ibkit.data.mention_world import MentionWorld, mention_world
 from ibkit.data.next_token import NextTokenData, shared_support_tokens, sparse_next_tokens, toy_next_tokens
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
@@ -27,6 +22,7 @@ __all__ = [
     "BatchInteraction",
     "CommunicationGraph",
     "ContextTable",
+    "MentionWorld",
     "NextTokenData",
     "Vocabulary",
     "batch_interaction",
@@ -41,6 +37,7 @@ __all__ = [
     "draw_by_class",
     "fetch",
     "group_sizes",
+    "mention_world",
     "metropolis",
     "mixing_rate",
     "mnist",

@@ -14,7 +14,9 @@ from ibkit.measure.collapse import (
     within_class_variability,
 )
 from ibkit.measure.consensus import consensus_error
+from ibkit.measure.context_length import confidence_gap, distribution_aware_context, jensen_shannon, minimum_context
 from ibkit.measure.coordinates import gram_coordinates
+from ibkit.measure.detection import Roc, roc
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
 from ibkit.measure.rank import effective_rank
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
@@ -32,29 +34,35 @@ from ibkit.measure.spectra import (
 __all__ = [
     "LineFit",
     "NeuralCollapse",
+    "Roc",
     "SelfBounds",
     "TwoGroups",
     "alignment",
     "alpha_req",
     "binary_margin",
     "class_means",
+    "confidence_gap",
     "consensus_error",
     "cosines",
     "covariance_spectrum",
     "decay_exponent",
+    "distribution_aware_context",
     "effective_rank",
     "gram_coordinates",
     "gram_distance",
     "homogeneous_margin",
+    "jensen_shannon",
     "line_fit",
     "log_log_slope",
     "logit_margin",
     "matrix_entropy",
+    "minimum_context",
     "multiclass_margin",
     "nearest_mean_disagreement",
     "neural_collapse",
     "power_bregman",
     "rankme",
+    "roc",
     "self_bounds",
     "self_duality",
     "spectral_entropy",
