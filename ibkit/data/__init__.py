@@ -3,6 +3,7 @@
 from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
+from ibkit.data.context_table import ContextTable, context_table
 from ibkit.data.dealing import deal_to_agents
 from ibkit.data.downloads import fetch
 from ibkit.data.graphs import (
@@ -14,7 +15,7 @@ from ibkit.data.graphs import (
 )
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
-from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
+from ibkit.data.next_token import NextTokenData, shared_support_tokens, sparse_next_tokens, toy_next_tokens
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
@@ -25,6 +26,7 @@ __all__ = [
     "GRAPH_KINDS",
     "BatchInteraction",
     "CommunicationGraph",
+    "ContextTable",
     "NextTokenData",
     "Vocabulary",
     "batch_interaction",
@@ -32,6 +34,7 @@ __all__ = [
     "cifar10",
     "clustered_classes",
     "communication_graph",
+    "context_table",
     "deal_to_agents",
     "digit_pair",
     "digits",
@@ -48,6 +51,7 @@ __all__ = [
     "run_generators",
     "separated_halfspaces",
     "separated_slabs",
+    "shared_support_tokens",
     "sparse_next_tokens",
     "step_counts",
     "text8",

@@ -18,7 +18,7 @@ from ibkit.losses.logit_adjustment import (
 from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
 from ibkit.losses.prototypes import prototype_contrastive, prototype_contrastive_limit
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
-from ibkit.losses.unconstrained import unconstrained_cross_entropy
+from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
 __all__ = [
     "LogitAdjustment",
@@ -50,4 +50,5 @@ __all__ = [
     "supervised_contrastive",
     "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
+    "unconstrained_next_token",
 ]

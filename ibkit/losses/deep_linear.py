@@ -45,7 +45,8 @@ def deep_linear_chain(params: Params, end: Float[Tensor, "*runs outputs inputs"]
     for i in range(len(layers), 0, -1):
         product = below[i - 1]
         gradients[f"layer{i}"] = above if product is None else above @ product.mT
-        above = layers[i - 1].mT @ above
+        if i > 1:
+            above = layers[i - 1].mT @ above
     return {name: gradients[name] for name in params}
 
 
@@ -83,12 +84,17 @@ def deep_linear_cross_entropy(
         wanted = n if X is None else X.shape[-1]
         require(inputs == wanted, f"layer1 must take {wanted} inputs, got {inputs}")
         labels_in_range("labels", labels, outputs)
-        hidden = layers[0].mT if X is None else X @ layers[0].mT
+        hidden = [layers[0].mT if X is None else X @ layers[0].mT]  # after each layer, one row a sample
         for layer in layers[1:]:
-            hidden = hidden @ layer.mT
-        residual = cross_entropy_residual(hidden, labels)
-        end = residual.value.mT / n if X is None else residual.value.mT @ X / n
-        return Gradient(deep_linear_chain(params, end), residual.log_scale)
+            hidden.append(hidden[-1] @ layer.mT)
+        residual = cross_entropy_residual(hidden[-1], labels)
+        back = residual.value / n  # the derivative in what stands after the layer
+        tensors: Params = {}
+        for i in range(len(layers) - 1, 0, -1):
+            tensors[f"layer{i + 1}"] = back.mT @ hidden[i - 1]
+            back = back @ layers[i]
+        tensors["layer1"] = back.mT if X is None else back.mT @ X
+        return Gradient({name: tensors[name] for name in params}, residual.log_scale)
 
     return gradient
 

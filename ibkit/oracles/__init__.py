@@ -45,10 +45,21 @@ from ibkit.oracles.next_token import (
     is_compatible,
     next_token_constraints,
 )
+from ibkit.oracles.next_token_nuclear import NextTokenNuclear, next_token_nuclear
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
+from ibkit.oracles.next_token_unconstrained import NextTokenUnconstrainedPath, next_token_unconstrained_path
 from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
 from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
+from ibkit.oracles.support_geometry import (
+    LogitFactors,
+    centered_support,
+    in_support_part,
+    log_odds_part,
+    logit_factors,
+    polar_factor,
+    proxy_certificate,
+)
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
@@ -60,16 +71,20 @@ __all__ = [
     "DeepRidgeMinimum",
     "FinitePart",
     "HadamardSoftmax",
+    "LogitFactors",
     "MaxMargin",
     "MinimumNormLogits",
     "NextTokenConstraints",
+    "NextTokenNuclear",
     "NextTokenSVM",
+    "NextTokenUnconstrainedPath",
     "OracleError",
     "RidgePath",
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
     "binary_max_margin",
+    "centered_support",
     "code_margin",
     "contrastive_gap",
     "contrastive_gram",
@@ -85,22 +100,29 @@ __all__ = [
     "hadamard_matrix",
     "hadamard_modes",
     "hadamard_softmax",
+    "in_support_part",
     "is_compatible",
     "is_separable",
     "log_mean_ratio",
+    "log_odds_part",
     "log_time_flow",
     "logistic_modes",
+    "logit_factors",
     "margin_rows",
     "max_margin",
     "minimum_norm_logits",
     "next_token_constraints",
     "next_token_margin",
+    "next_token_nuclear",
     "next_token_ridge_path",
     "next_token_svm",
+    "next_token_unconstrained_path",
     "one_vs_rest_distance",
     "outvoted_point_steps",
     "paley_matrix",
     "perceptron_step_bound",
+    "polar_factor",
+    "proxy_certificate",
     "ridge_path",
     "sel_matrix",
     "seli_geometry",
