@@ -6,6 +6,7 @@ from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_ge
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
+from ibkit.measure.nuclear import column_norm_sum, matrix_nuclear_norm
 from ibkit.measure.rank import effective_rank
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
 from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
@@ -27,6 +28,7 @@ __all__ = [
     "alpha_req",
     "binary_margin",
     "class_means",
+    "column_norm_sum",
     "consensus_error",
     "cosines",
     "covariance_spectrum",
@@ -39,6 +41,7 @@ __all__ = [
     "log_log_slope",
     "logit_margin",
     "matrix_entropy",
+    "matrix_nuclear_norm",
     "multiclass_margin",
     "power_bregman",
     "rankme",
