@@ -57,7 +57,6 @@ __all__ = [
     "NextTokenSVM",
     "OracleError",
     "RidgePath",
-    "SeliGeometry",
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
