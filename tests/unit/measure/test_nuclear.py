@@ -1,4 +1,4 @@
-"""Column norms against singular values and closed forms, the score against a transcription; wrong formulas are rejected."""
+"""Column norms against singular values and closed forms, the score against a transcription; wrong ones are rejected."""
 
 import math
 
