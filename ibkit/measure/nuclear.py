@@ -55,9 +55,9 @@ def matrix_nuclear_norm(
     r"""Return the Matrix Nuclear-Norm of hidden states, divided by how many there are.
 
     The states are centred and scaled to unit length (`ibkit.measure.unit_states`); then the D = min(n, d) largest
-    column norms are summed and divided by n. It lies between :math:`1/\sqrt n` and :math:`D/\sqrt{nd}` for n >= d, and
-    is at most one for n < d. The states of one text make one matrix; average the results over texts (equation 11 and
-    Algorithm 1 of the paper).
+    column norms are summed and divided by n, as in the authors' code. It lies between :math:`1/\sqrt n` and
+    :math:`\sqrt{d/n}` for n >= d, and is at most one for n < d. The states of one text make one matrix; average the
+    results over texts.
 
     Args:
         features: n states, one a row; rows that equal their mean stay zero.
