@@ -16,6 +16,7 @@ from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
+from ibkit.data.planted_attributes import planted_attributes, word_attributes
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
@@ -39,6 +40,7 @@ __all__ = [
     "mnist",
     "novel",
     "outvoted_point",
+    "planted_attributes",
     "random_windows",
     "run_generators",
     "separated_halfspaces",
@@ -48,6 +50,7 @@ __all__ = [
     "text8",
     "toy_next_tokens",
     "vocabulary_of",
+    "word_attributes",
     "words",
     "xor_clusters",
 ]

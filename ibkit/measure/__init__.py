@@ -6,6 +6,7 @@ from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_ge
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, logit_margin, multiclass_margin
+from ibkit.measure.phases import RankPhases, rank_phases
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
 from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
 from ibkit.measure.spectra import (
@@ -20,6 +21,7 @@ from ibkit.measure.spectra import (
 
 __all__ = [
     "LineFit",
+    "RankPhases",
     "SelfBounds",
     "TwoGroups",
     "alignment",
@@ -38,6 +40,7 @@ __all__ = [
     "matrix_entropy",
     "multiclass_margin",
     "power_bregman",
+    "rank_phases",
     "rankme",
     "self_bounds",
     "spectral_entropy",
