@@ -14,6 +14,7 @@ from ibkit.data.graphs import (
 from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.next_token import NextTokenData, sparse_next_tokens, toy_next_tokens
+from ibkit.data.ngrams import ngram_tables
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.planted_attributes import planted_attributes, word_attributes
@@ -38,6 +39,7 @@ __all__ = [
     "metropolis",
     "mixing_rate",
     "mnist",
+    "ngram_tables",
     "novel",
     "outvoted_point",
     "planted_attributes",

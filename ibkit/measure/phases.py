@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -37,17 +38,19 @@ class RankPhases(NamedTuple):
         return np.take_along_axis(values, index[None], axis=0)[0]
 
 
-def rank_phases(rank: np.ndarray) -> RankPhases:
-    """Return the turning points: the lowest record in the first half, and the highest record after it.
+def rank_phases(rank: np.ndarray, early: float = 0.5) -> RankPhases:
+    """Return the turning points: the lowest record of the early ones, and the highest record after it.
 
-    On a logarithmic clock the first half ends at the square root of the last step. A curve that only falls has its peak
-    at the low; one that only rises its low at the start and its peak at the end.
+    On a logarithmic clock the first half ends at the square root of the last step: a short training needs a larger
+    share. A curve that only falls has its peak at the low; one that only rises its low at the start and its peak at the
+    end.
 
     Args:
         rank: an effective rank at each recorded step, shape ``(recorded, *runs)``.
+        early: the share of the records among which the low is sought, in (0, 1].
 
     Raises:
-        ValueError: fewer than four records, or NaN.
+        ValueError: fewer than four records, NaN, or a share outside (0, 1].
 
     Example:
         >>> phases = rank_phases(np.array([5.0, 2.0, 3.0, 6.0, 6.0, 4.0]))
@@ -56,6 +59,7 @@ def rank_phases(rank: np.ndarray) -> RankPhases:
     """
     require(len(rank) >= 4, f"rank must hold at least four records, got {len(rank)}")
     require(not np.isnan(rank).any(), "rank must hold numbers, got NaN")
-    low = rank[: (len(rank) + 1) // 2].argmin(axis=0)
+    require(0 < early <= 1, f"early must lie in (0, 1], got {early}")
+    low = rank[: math.ceil(early * len(rank))].argmin(axis=0)
     after = np.arange(len(rank)).reshape(-1, *(1,) * low.ndim) >= low
     return RankPhases(np.asarray(low), np.asarray(np.where(after, rank, -np.inf).argmax(axis=0)))

@@ -27,6 +27,8 @@ def test_a_late_minimum_is_no_warmup():
     rank = np.array([5.0, 3.0, 2.0, 4.0, 6.0, 5.0, 3.0, 1.0])
     assert int(rank_phases(rank).low) == 2 != int(rank.argmin())
     assert int(rank_phases(rank).peak) == 4
+    assert int(rank_phases(rank, early=0.25).low) == 1
+    assert int(rank_phases(rank, early=1.0).low) == 7
     high_start = np.array([9.0, 3.0, 2.0, 4.0, 6.0, 5.0, 3.0, 1.0])  # the plain maximum would take the start
     assert int(rank_phases(high_start).peak) == 4 != int(high_start.argmax())
 
@@ -42,5 +44,7 @@ def test_says_what_is_wrong():
         rank_phases(np.ones(3))
     with pytest.raises(ValueError, match="rank must hold numbers, got NaN"):
         rank_phases(np.array([1.0, np.nan, 1.0, 1.0]))
+    with pytest.raises(ValueError, match=r"early must lie in \(0, 1\], got 0.0"):
+        rank_phases(np.ones(5), early=0.0)
     with pytest.raises(ValueError, match="when must be start, low, peak or end, got 'middle'"):
         rank_phases(np.ones(5)).at(np.ones(5), "middle")
