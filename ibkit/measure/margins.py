@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ibkit.checks import finite, labels_in_range, require
 from ibkit.norms import MatrixNorm, as_norm
+from ibkit.scaled import Params
 
 
 def multiclass_margin(
@@ -103,3 +104,31 @@ def binary_margin(
         return margin
     size = torch.linalg.vector_norm(w, ord=p, dim=-1)
     return torch.where(size > 0, margin / torch.where(size > 0, size, 1.0), 0.0)
+
+
+def homogeneous_margin(
+    params: Params, logits: Float[Tensor, "*runs samples classes"], y: Int[Tensor, " samples"]
+) -> Float[Tensor, "*runs"]:
+    r"""Return the smallest margin of a homogeneous network, divided by the layers' size to the power of their number.
+
+    .. math:: \frac{\min_i(z_{iy_i}-\max_{c\ne y_i}z_{ic})}{\bigl(\frac1N\sum_{l=1}^N\|W_l\|_F^2\bigr)^{N/2}}
+
+    For N layers without biases logits grow like the N-th power of a common factor, which cancels here. Gradient descent
+    on exponential-tailed losses drives it up (Lyu and Li 2020).
+
+    Args:
+        params: the N layers, each ``(*runs, rows, columns)``.
+        logits: :math:`z`.
+        y: labels, shared by the runs.
+
+    Raises:
+        ValueError: without layers, or as `logit_margin`.
+
+    Example:
+        >>> layers = {"layer1": 3 * torch.eye(2), "layer2": 3 * torch.eye(2)}
+        >>> homogeneous_margin(layers, 9 * torch.eye(2), torch.tensor([0, 1]))
+        tensor(0.5000)
+    """
+    require(len(params) > 0, "params must hold at least one layer")
+    size = sum((W**2).sum((-2, -1)) for W in params.values()) / len(params)
+    return logit_margin(logits, y) / size ** (len(params) / 2)
