@@ -11,8 +11,10 @@ from ibkit.data.halfspaces import separated_halfspaces
 from ibkit.data.imbalance import draw_by_class, group_sizes, step_counts
 from ibkit.data.mention_world import MentionWorld, mention_world
 from ibkit.data.next_token import NextTokenData, shared_support_tokens, sparse_next_tokens, toy_next_tokens
+from ibkit.data.ngrams import ngram_tables
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
+from ibkit.data.planted_attributes import planted_attributes, word_attributes
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 from ibkit.data.states import gaussian_states, random_rotations
@@ -43,8 +45,10 @@ __all__ = [
     "metropolis",
     "mixing_rate",
     "mnist",
+    "ngram_tables",
     "novel",
     "outvoted_point",
+    "planted_attributes",
     "random_batches",
     "random_rotations",
     "random_windows",
@@ -57,6 +61,7 @@ __all__ = [
     "text8",
     "toy_next_tokens",
     "vocabulary_of",
+    "word_attributes",
     "words",
     "xor_clusters",
 ]

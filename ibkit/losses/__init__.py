@@ -9,6 +9,7 @@ from ibkit.losses.contrastive import (
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
 from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy, deep_linear_objective
 from ibkit.losses.language import language_cross_entropy, language_gradient
+from ibkit.losses.log_bilinear import log_bilinear
 from ibkit.losses.logit_adjustment import (
     LogitAdjustment,
     adjusted_cross_entropy,
@@ -36,6 +37,7 @@ __all__ = [
     "linear_binary",
     "linear_cross_entropy",
     "linear_perceptron",
+    "log_bilinear",
     "log_binary_loss",
     "model_binary",
     "model_cross_entropy",

@@ -19,6 +19,7 @@ from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.detection import Roc, roc
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
 from ibkit.measure.nuclear import column_norm_sum, matrix_nuclear_norm
+from ibkit.measure.phases import RankPhases, rank_phases
 from ibkit.measure.rank import effective_rank
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
 from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
@@ -35,6 +36,7 @@ from ibkit.measure.spectra import (
 __all__ = [
     "LineFit",
     "NeuralCollapse",
+    "RankPhases",
     "Roc",
     "SelfBounds",
     "TwoGroups",
@@ -64,6 +66,7 @@ __all__ = [
     "nearest_mean_disagreement",
     "neural_collapse",
     "power_bregman",
+    "rank_phases",
     "rankme",
     "roc",
     "self_bounds",
