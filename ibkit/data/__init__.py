@@ -15,6 +15,7 @@ from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
+from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "digits",
     "draw_by_class",
     "fetch",
+    "gaussian_states",
     "group_sizes",
     "mention_world",
     "metropolis",
@@ -44,6 +46,7 @@ __all__ = [
     "novel",
     "outvoted_point",
     "random_batches",
+    "random_rotations",
     "random_windows",
     "run_generators",
     "separated_halfspaces",

@@ -60,7 +60,8 @@ def bind_batches(batches: Rows, binding: Sequence[int] | Tensor) -> list[Tensor]
     require(len(batches) > 0 and len(binding) > 0, "batches and binding must not be empty")
     bound = []
     for batch in batches:
-        rows, extra = torch.as_tensor(batch), torch.as_tensor(binding)
+        rows = torch.as_tensor(batch)
+        extra = torch.as_tensor(binding, device=rows.device)
         bound.append(torch.cat([rows, extra[~torch.isin(extra, rows)]]))
     return bound
 

@@ -3,7 +3,6 @@
 from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss, model_binary
 from ibkit.losses.contrastive import (
     contrastive_lower_bound,
-    prototype_contrastive,
     supervised_contrastive,
     supervised_contrastive_gram,
 )
@@ -17,6 +16,7 @@ from ibkit.losses.logit_adjustment import (
     power_temperatures,
 )
 from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
+from ibkit.losses.prototypes import prototype_contrastive, prototype_contrastive_limit
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
 from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
@@ -43,6 +43,7 @@ __all__ = [
     "perceptron_weights",
     "power_temperatures",
     "prototype_contrastive",
+    "prototype_contrastive_limit",
     "smoothed_perceptron_loss",
     "soft_label_excess",
     "soft_label_residual",

@@ -18,6 +18,7 @@ from ibkit.measure.context_length import confidence_gap, distribution_aware_cont
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.detection import Roc, roc
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
+from ibkit.measure.nuclear import column_norm_sum, matrix_nuclear_norm
 from ibkit.measure.rank import effective_rank
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
 from ibkit.measure.slopes import LineFit, line_fit, log_log_slope
@@ -41,6 +42,7 @@ __all__ = [
     "alpha_req",
     "binary_margin",
     "class_means",
+    "column_norm_sum",
     "confidence_gap",
     "consensus_error",
     "cosines",
@@ -56,6 +58,7 @@ __all__ = [
     "log_log_slope",
     "logit_margin",
     "matrix_entropy",
+    "matrix_nuclear_norm",
     "minimum_context",
     "multiclass_margin",
     "nearest_mean_disagreement",
