@@ -19,12 +19,15 @@ from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
+from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
 
 __all__ = [
     "GRAPH_KINDS",
     "CommunicationGraph",
     "NextTokenData",
+    "TokenContexts",
     "Vocabulary",
+    "all_contexts",
     "cifar10",
     "clustered_classes",
     "communication_graph",
@@ -39,6 +42,8 @@ __all__ = [
     "mnist",
     "novel",
     "outvoted_point",
+    "prefix_contexts",
+    "random_contexts",
     "random_windows",
     "run_generators",
     "separated_halfspaces",

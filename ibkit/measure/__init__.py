@@ -5,6 +5,7 @@ from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
+from ibkit.measure.image import nested_misfit, prediction_rank
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
 from ibkit.measure.rank import effective_rank
 from ibkit.measure.self_bounds import SelfBounds, self_bounds
@@ -27,7 +28,9 @@ __all__ = [
     "log_log_slope",
     "logit_margin",
     "multiclass_margin",
+    "nested_misfit",
     "power_bregman",
+    "prediction_rank",
     "self_bounds",
     "two_group_geometry",
     "within_class_variability",

@@ -4,6 +4,7 @@ from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start
 from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
+from ibkit.models.one_layer_decoder import OneLayerDecoder, sinusoids
 from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
@@ -11,6 +12,7 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "OneLayerDecoder",
     "deep_linear_map",
     "deep_linear_spectral_start",
     "deep_linear_start",
@@ -18,6 +20,7 @@ __all__ = [
     "linear_margins",
     "mlp_embeddings",
     "mlp_start",
+    "sinusoids",
     "smooth_two_layer_output",
     "smooth_two_layer_start",
     "two_layer_logits",

@@ -1,5 +1,6 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
+from ibkit.oracles.best_decoder import BestDecoder, best_decoder
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
 from ibkit.oracles.cost_sensitive_geometry import (
@@ -37,6 +38,7 @@ from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
+    "BestDecoder",
     "BinaryMaxMargin",
     "CollapseGeometry",
     "DataSubspace",
@@ -50,6 +52,7 @@ __all__ = [
     "RidgePath",
     "SphericalCode",
     "UnconstrainedRidgePath",
+    "best_decoder",
     "binary_max_margin",
     "code_margin",
     "cost_sensitive_geometry",
