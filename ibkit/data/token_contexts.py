@@ -1,4 +1,4 @@
-"""Distinct contexts of tokens, each with a next-token distribution: random ones, all there are, or those of documents."""
+"""Distinct contexts of tokens with next-token distributions: random ones, all there are, or those of documents."""
 
 from __future__ import annotations
 

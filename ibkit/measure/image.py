@@ -13,7 +13,7 @@ from ibkit.scaled import Params
 
 
 def prediction_rank(
-    logits_of: Callable[[Params], Tensor], params: Params, tolerance: float = 1e-10
+    logits_of: Callable[[Params], Tensor], params: Params, tolerance: float = 1e-13
 ) -> Int[Tensor, " runs"]:
     r"""Return the rank of the derivative of all predicted log-odds in all parameters, one a run.
 

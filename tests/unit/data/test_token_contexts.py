@@ -33,13 +33,16 @@ def test_random_contexts_are_distinct_and_keep_their_runs():
     assert ((data.probabilities > 0).sum(-1) == 2).all()
     torch.testing.assert_close(data.probabilities.sum(-1), torch.ones(3, 60, dtype=torch.float64))
     more = random_contexts(seed=4, runs=5, contexts=60, length=3, vocabulary=4, support=2)
-    assert torch.equal(more.tokens[:3], data.tokens) and torch.equal(more.probabilities[:3], data.probabilities)
+    assert torch.equal(more.tokens[:3], data.tokens)
+    assert torch.equal(more.probabilities[:3], data.probabilities)
     assert data.to("cpu").tokens.equal(data.tokens)
 
 
 def test_all_contexts_are_all():
     every = all_contexts(3, 4)
-    assert every.shape == (81, 4) and len(every.unique(dim=0)) == 81 and every.unique().tolist() == [0, 1, 2]
+    assert every.shape == (81, 4)
+    assert len(every.unique(dim=0)) == 81
+    assert every.unique().tolist() == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -75,7 +75,8 @@ def test_narrowed_runs_train_like_decoders_of_their_own_width(rng):
     assert together["loss"][0, 0] != pytest.approx(apart["loss"][0, 0], rel=1e-3)  # a mutant that forgot to narrow
     for name, end in apart.params.items():
         torch.testing.assert_close(together.params[name][1:][cut.get(name, ...)], end)
-    assert (together.params["head"][1, :, 3:] == 0).all() and (together.params["inner"][1, 3:] == 0).all()
+    assert (together.params["head"][1, :, 3:] == 0).all()
+    assert (together.params["inner"][1, 3:] == 0).all()
     scales = params["head"][1, :, :3] / wide.start(seed=0, runs=2)["head"][1, :, :3]
     torch.testing.assert_close(scales, torch.full_like(scales, math.sqrt(7 / 3)))
 
