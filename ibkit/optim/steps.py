@@ -36,15 +36,15 @@ def power_decay(scale: Step, exponent: Step) -> Schedule:
     return lambda t: scale * (t + 1) ** (-exponent)
 
 
-def cosine_decay(first: float, last: float, steps: int) -> Schedule:
+def cosine_decay(first: Step, last: Step, steps: int) -> Schedule:
     r"""Return the schedule that falls from `first` to `last` along half a cosine, and stays there.
 
     :math:`\eta_t=\eta_T+\frac12(\eta_0-\eta_T)\bigl(1+\cos(\pi t/T)\bigr)` (Loshchilov and Hutter 2017, without
     restarts).
 
     Args:
-        first: :math:`\eta_0`, positive.
-        last: :math:`\eta_T`, positive.
+        first: :math:`\eta_0`, a positive number or one a run.
+        last: :math:`\eta_T`, likewise.
         steps: T, at least 1.
 
     Raises:

@@ -16,6 +16,8 @@ def test_it_is_torchs_cosine_schedule_and_a_straight_line_is_not():
         scheduler.step()
     assert not all(line)
     assert schedule(99) == 0.02
+    several = cosine_decay(torch.tensor([0.3, 3.0]), torch.tensor([0.02, 0.2]), steps=12)
+    torch.testing.assert_close(several(5), schedule(5) * torch.tensor([1.0, 10.0]))
 
 
 @pytest.mark.usefixtures("unchecked")
