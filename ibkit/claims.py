@@ -360,7 +360,7 @@ def _row(each: Claim) -> str:
 
 
 def _numbers(measured: Measured) -> str:
-    """Write median and range so that neither is broken across lines."""
+    """Write median and range so that no number is broken across lines."""
     median, bracket, span = html.escape(measured.text).partition(" [")
     number = f'<span class="ibkit-number">{median}</span>'
     return number + (f' <span class="ibkit-range">[{span}</span>' if bracket else "")

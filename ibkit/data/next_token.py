@@ -112,6 +112,68 @@ def sparse_next_tokens(
     return NextTokenData(*(torch.from_numpy(np.stack(part)) for part in (embeddings, rows, frequencies)))
 
 
+def shared_support_tokens(
+    seed: int,
+    runs: int,
+    vocabulary: int = 8,
+    supports: int = 12,
+    copies: int = 2,
+    sizes: tuple[int, int] = (2, 5),
+    concentration: float = 2.0,
+) -> NextTokenData:
+    r"""Return contexts that come in groups: one support a group, other probabilities for each of its contexts.
+
+    The supports are distinct random sets whose sizes are uniform in a range; contexts ``g * copies`` to
+    ``(g + 1) * copies - 1`` share support g. Their probabilities are drawn one by one from a symmetric Dirichlet
+    distribution; all contexts are equally likely. Embeddings are one-hot: nothing is known of a context but which it
+    is, so that a linear decoder on them has free logits.
+
+    Args:
+        seed: non-negative.
+        runs: how many data sets.
+        vocabulary: number V of tokens.
+        supports: number of distinct supports.
+        copies: contexts of each support.
+        sizes: least and greatest size of a support, in ``1 .. vocabulary``.
+        concentration: of the Dirichlet distribution; larger values are more even.
+
+    Returns:
+        Float64 data with one leading run dimension and ``supports * copies`` contexts.
+
+    Raises:
+        ValueError: sizes that do not fit, more supports than there are sets of these sizes, or a concentration that is
+            not positive.
+
+    Example:
+        >>> data = shared_support_tokens(seed=0, runs=3)
+        >>> data.probabilities.shape, bool((data.support[:, ::2] == data.support[:, 1::2]).all())
+        (torch.Size([3, 24, 8]), True)
+    """
+    low, high = sizes
+    require(1 <= low <= high <= vocabulary, f"sizes must rise within 1..{vocabulary} (the vocabulary), got {sizes}")
+    require(supports >= 1 and copies >= 1, f"supports and copies must be at least 1, got {supports} and {copies}")
+    require(concentration > 0, f"concentration must be positive, got {concentration}")
+    possible = sum(math.comb(vocabulary, size) for size in range(low, high + 1))
+    require(2 * supports <= possible, f"supports must be at most half of the {possible} possible sets, got {supports}")
+    rows = []
+    for rng in run_generators(seed, runs):
+        found: dict[bytes, np.ndarray] = {}
+        while len(found) < supports:
+            mask = np.zeros(vocabulary, dtype=bool)
+            mask[rng.permutation(vocabulary)[: rng.integers(low, high + 1)]] = True
+            found.setdefault(mask.tobytes(), mask)
+        mask = np.repeat(np.stack(list(found.values())), copies, axis=0)
+        gammas = gammaincinv(concentration, rng.random(mask.shape))
+        gammas = np.where(mask, np.maximum(gammas, np.finfo(float).tiny), 0.0)
+        rows.append(gammas / gammas.sum(-1, keepdims=True))
+    contexts = supports * copies
+    return NextTokenData(
+        torch.eye(contexts, dtype=torch.float64).expand(runs, contexts, contexts).clone(),
+        torch.from_numpy(np.stack(rows)),
+        torch.full((runs, contexts), 1 / contexts, dtype=torch.float64),
+    )
+
+
 def toy_next_tokens(
     seed: int = 0,
     angles: Sequence[float] | Float[Tensor, "*runs 3"] = (90.0, 210.0, 330.0),

@@ -3,12 +3,11 @@
 from ibkit.losses.binary import binary_residual, linear_binary, log_binary_loss, model_binary
 from ibkit.losses.contrastive import (
     contrastive_lower_bound,
-    prototype_contrastive,
     supervised_contrastive,
     supervised_contrastive_gram,
 )
 from ibkit.losses.cross_entropy import cross_entropy, cross_entropy_residual, linear_cross_entropy, model_cross_entropy
-from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy
+from ibkit.losses.deep_linear import deep_linear_chain, deep_linear_cross_entropy, deep_linear_objective
 from ibkit.losses.language import language_cross_entropy, language_gradient
 from ibkit.losses.logit_adjustment import (
     LogitAdjustment,
@@ -17,8 +16,9 @@ from ibkit.losses.logit_adjustment import (
     power_temperatures,
 )
 from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
+from ibkit.losses.prototypes import prototype_contrastive, prototype_contrastive_limit
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
-from ibkit.losses.unconstrained import unconstrained_cross_entropy
+from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
 __all__ = [
     "LogitAdjustment",
@@ -30,6 +30,7 @@ __all__ = [
     "cross_entropy_residual",
     "deep_linear_chain",
     "deep_linear_cross_entropy",
+    "deep_linear_objective",
     "language_cross_entropy",
     "language_gradient",
     "linear_binary",
@@ -42,10 +43,12 @@ __all__ = [
     "perceptron_weights",
     "power_temperatures",
     "prototype_contrastive",
+    "prototype_contrastive_limit",
     "smoothed_perceptron_loss",
     "soft_label_excess",
     "soft_label_residual",
     "supervised_contrastive",
     "supervised_contrastive_gram",
     "unconstrained_cross_entropy",
+    "unconstrained_next_token",
 ]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ibkit.checks import finite, labels_in_range, require, shape
+from ibkit.checks import finite, labels_in_range, require
 
 Batches = Sequence[Tensor | Sequence[int]] | None
 """Row numbers of each mini-batch; None for one batch of all rows."""
@@ -83,78 +83,17 @@ def supervised_contrastive_gram(
         tensor(True)
     """
     require(G.shape[-1] == G.shape[-2], f"G must be square, got {tuple(G.shape)}")
-    labels = _labels(labels, G.shape[-1])
-    counts = _counts(counts, len(labels), G.dtype, G.device)
-    S = G / _per_run(temperature, G)[..., None, None]
+    labels = checked_labels(labels, G.shape[-1])
+    counts = checked_counts(counts, len(labels), G.dtype, G.device)
+    S = G / per_run(temperature, G)[..., None, None]
     anchors = torch.ones(len(labels), dtype=torch.bool, device=G.device)
-    total = sum(
-        _sum_over_anchors(
-            S if batches is None else S[..., rows[:, None], rows], labels[rows], counts[..., rows], anchors[rows]
-        )
-        for rows in _rows(batches, len(labels), G.device)
-    )
-    require(not bool(total.isnan().any()), "embeddings must be finite, got NaN")
-    return total
-
-
-def prototype_contrastive(
-    embeddings: Float[Tensor, "*runs rows features"],
-    labels: Int[Tensor, " rows"],
-    prototypes: Float[Tensor, "*prototype_runs classes features"],
-    copies: float | Tensor,
-    temperature: float | Tensor = 1.0,
-    prototype_anchors: bool = True,
-    batches: Batches = None,
-) -> Float[Tensor, ...]:
-    r"""Return the supervised contrastive loss with fixed prototypes in every batch, :math:`n_w` copies of each.
-
-    The prototype :math:`w_c` is a further sample of class c. Its copies are positives of that class and negatives of
-    the others; no copy is ever laid out:
-
-    .. math:: \ell_i=\log\Bigl(\sum_{l\ne i}e^{h_i^\top h_l/\tau}+\sum_ce^{\log n_w+h_i^\top w_c/\tau}\Bigr)
-       -\frac{\sum_{j\ne i,\,y_j=y_i}h_i^\top h_j+n_w\,h_i^\top w_{y_i}}{\tau\,(n_{y_i}-1+n_w)} .
-
-    With `prototype_anchors` (what concatenating them to the batch does) the copies are anchors as well, each of which
-    sees :math:`n_w-1` copies of itself; without, only samples are (Gill, Vakilian and Thrampoulidis 2023). At
-    :math:`n_w=0` both are `supervised_contrastive`.
-
-    Args:
-        embeddings: :math:`h_i`.
-        labels: classes, shared by the runs.
-        prototypes: :math:`w_c`, shared by the runs or one set a run.
-        copies: :math:`n_w`, zero or at least one: a number or one a run.
-        temperature: :math:`\tau`, a positive number or one a run.
-        prototype_anchors: whether prototypes are anchors too.
-        batches: row numbers of each mini-batch; the prototypes join each of them.
-
-    Raises:
-        ValueError: as `supervised_contrastive`; labels without a prototype; copies between zero and one.
-
-    Example:
-        >>> H, W = torch.eye(3, dtype=torch.float64)[[0, 0, 1]], torch.eye(3, dtype=torch.float64)
-        >>> losses = prototype_contrastive(H.expand(3, 3, 3), torch.tensor([0, 0, 1]), W, torch.tensor([0.0, 1.0, 9.0]))
-        >>> losses.round(decimals=3)
-        tensor([ 0.6270,  5.2070, 83.9030], dtype=torch.float64)
-    """
-    k = prototypes.shape[-2]
-    shape("prototypes", prototypes, ("classes", embeddings.shape[-1]))
-    labels = labels_in_range("labels", _labels(labels, embeddings.shape[-2]), k)
-    runs = torch.broadcast_shapes(embeddings.shape[:-2], prototypes.shape[:-2])
-    copies = torch.as_tensor(copies, dtype=embeddings.dtype, device=embeddings.device)
-    runs = torch.broadcast_shapes(runs, copies.shape)
-    items = torch.cat([embeddings.expand(*runs, -1, -1), prototypes.to(embeddings.dtype).expand(*runs, -1, -1)], -2)
-    classes = torch.cat([labels, torch.arange(k, device=labels.device)])
-    n, ones = len(labels), torch.ones(*copies.shape, len(labels), dtype=embeddings.dtype, device=embeddings.device)
-    counts = torch.cat([ones, copies[..., None].expand(*copies.shape, k)], -1)
-    counts = _counts(counts, n + k, items.dtype, items.device)
-    anchors = torch.tensor([True] * n + [prototype_anchors] * k, device=embeddings.device)
-    fixed = torch.arange(n, n + k, device=embeddings.device)
-    total = torch.zeros(runs, dtype=embeddings.dtype, device=embeddings.device)
-    for rows in _rows(batches, n, embeddings.device):
-        rows = torch.cat([rows, fixed])
-        batch = items[..., rows, :]
-        S = batch @ batch.mT / _per_run(temperature, items)[..., None, None]
-        total = total + _sum_over_anchors(S, classes[rows], counts[..., rows], anchors[rows])
+    if batches is None:
+        total = sum_over_anchors(S, labels, counts, anchors)
+    else:
+        total = torch.zeros((), dtype=G.dtype, device=G.device)
+        for rows in rows_by_size(batches, len(labels), G.device):
+            part = S[..., rows[:, :, None], rows[:, None, :]]
+            total = total + sum_over_anchors(part, labels[rows], counts[..., rows], anchors[rows]).sum(-1)
     require(not bool(total.isnan().any()), "embeddings must be finite, got NaN")
     return total
 
@@ -188,30 +127,30 @@ def contrastive_lower_bound(
         >>> torch.isclose(bound, 4 * torch.log(1 + 2 * torch.tensor(-1.0, dtype=torch.float64).exp()))
         tensor(True)
     """
-    labels = _labels(labels, len(labels))
-    weight = _counts(counts, len(labels), torch.float64, labels.device)
-    cold = torch.exp(-1 / _per_run(temperature, weight)).unsqueeze(-1)
+    labels = checked_labels(labels, len(labels))
+    weight = checked_counts(counts, len(labels), torch.float64, labels.device)
+    cold = torch.exp(-1 / per_run(temperature, weight))[..., None, None]
     total = torch.zeros((), dtype=torch.float64, device=labels.device)
     one_hot = torch.nn.functional.one_hot(labels).double()
-    for rows in _rows(batches, len(labels), labels.device):
-        sizes = weight[..., rows] @ one_hot[rows]
+    for rows in rows_by_size([range(len(labels))] if batches is None else batches, len(labels), labels.device):
+        sizes = (weight[..., rows].unsqueeze(-2) @ one_hot[rows]).squeeze(-2)
         others = sizes.sum(-1, keepdim=True) - sizes
         positives = torch.where(sizes > 1, sizes - 1, 1.0)
         terms = sizes * (positives.log() + torch.log1p(others * cold / positives))
-        total = total + torch.where(sizes > 1, terms, 0.0).sum(-1)
+        total = total + torch.where(sizes > 1, terms, 0.0).sum((-2, -1))
     return total
 
 
-def _sum_over_anchors(
+def sum_over_anchors(
     S: Float[Tensor, "*runs rows rows"],
-    labels: Int[Tensor, " rows"],
+    labels: Int[Tensor, "*batches rows"],
     counts: Float[Tensor, "*count_runs rows"],
-    anchors: Bool[Tensor, " rows"],
+    anchors: Bool[Tensor, "*batches rows"],
 ) -> Float[Tensor, ...]:
-    """Return the loss of one batch whose rows stand for `counts` copies, of which an anchor does not see itself."""
-    self = torch.eye(len(labels), dtype=torch.bool, device=S.device)
+    """Return the loss of each batch, whose rows stand for `counts` copies; an anchor does not see itself."""
+    self = torch.eye(labels.shape[-1], dtype=torch.bool, device=S.device)
     seen = torch.where(self, (counts - 1).clamp(min=0).unsqueeze(-1), counts.unsqueeze(-2))  # [anchor, other]
-    positives = torch.where(labels[:, None] == labels, seen, 0.0)
+    positives = torch.where(labels.unsqueeze(-1) == labels.unsqueeze(-2), seen, 0.0)
     number = positives.sum(-1)
     keep = (number > 0) & anchors
     log_seen = torch.where(keep.unsqueeze(-1), seen.log(), 0.0)  # rows that do not count stay finite
@@ -220,12 +159,14 @@ def _sum_over_anchors(
     return (per_anchor * torch.where(keep, counts, 0.0)).sum(-1)
 
 
-def _labels(labels: Tensor, rows: int) -> Tensor:
+def checked_labels(labels: Tensor, rows: int) -> Tensor:
+    """Return the labels if they are integers from 0, one a row."""
     require(labels.shape == (rows,), f"labels must hold one a row ({rows}), got shape {tuple(labels.shape)}")
     return labels_in_range("labels", labels, int(labels.max()) + 1 if labels.numel() else 1)
 
 
-def _counts(counts: Tensor | None, rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def checked_counts(counts: Tensor | None, rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the counts, ones where none are given, if each is zero or at least one."""
     if counts is None:
         return torch.ones(rows, dtype=dtype, device=device)
     require(counts.shape[-1:] == (rows,), f"counts must hold one a row ({rows}), got shape {tuple(counts.shape)}")
@@ -235,20 +176,25 @@ def _counts(counts: Tensor | None, rows: int, dtype: torch.dtype, device: torch.
     return counts.to(dtype)
 
 
-def _per_run(temperature: float | Tensor, like: Tensor) -> Tensor:
+def per_run(temperature: float | Tensor, like: Tensor) -> Tensor:
+    """Return the temperature as a tensor if it is positive."""
     value = torch.as_tensor(temperature, dtype=like.dtype, device=like.device)
     require(bool((value > 0).all()), f"temperature must be positive, got {float(value.min())}")
     return value
 
 
-def _rows(batches: Batches, rows: int, device: torch.device) -> Iterator[Tensor]:
-    if batches is None:
-        yield torch.arange(rows, device=device)
-        return
+def rows_by_size(batches: Sequence[Tensor | Sequence[int]], rows: int, device: torch.device) -> Iterator[Tensor]:
+    """Give the row numbers of the mini-batches, those of one size together: ``(batches, size)``."""
     require(len(batches) >= 1, "batches must hold at least one batch, got none")
-    for number, batch in enumerate(batches):
-        batch = torch.as_tensor(batch, device=device)
-        require(batch.ndim == 1 and batch.numel() > 0, f"batch {number} must be a list of row numbers, got {batch}")
-        labels_in_range(f"batch {number}", batch, rows)
-        require(len(batch.unique()) == len(batch), f"batch {number} must hold each row once")
-        yield batch
+    sizes: dict[int, list[Tensor]] = {}
+    for number, given in enumerate(batches):
+        batch = torch.as_tensor(given, device=device)
+        require(batch.ndim == 1 and batch.numel() > 0, f"batch {number} must be a list of row numbers, got {given}")
+        sizes.setdefault(len(batch), []).append(batch)
+    for group in sizes.values():
+        stacked = labels_in_range("batches", torch.stack(group), rows)
+        in_order = stacked.sort(-1).values
+        require(
+            bool((in_order.diff(dim=-1) > 0).all()), "batches must hold each row once, got a row twice in one batch"
+        )
+        yield stacked

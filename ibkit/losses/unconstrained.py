@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ibkit.checks import require
 from ibkit.losses.logit_adjustment import LogitAdjustment, adjusted_residual
+from ibkit.losses.soft_labels import soft_label_residual
 from ibkit.models.unconstrained import positive_counts
 from ibkit.scaled import Gradient, Params
 
@@ -59,6 +60,46 @@ def unconstrained_cross_entropy(
         require(H.shape[-2] == root.shape[-2], f"H must have one row a count ({root.shape[-2]}), got {H.shape[-2]}")
         residual = adjusted_residual((H / root) @ W.mT, labels, adjustment)
         weighted = root * residual.value
+        return Gradient({"W": weighted.mT @ H, "H": weighted @ W}, residual.log_scale)
+
+    return gradient
+
+
+def unconstrained_next_token(
+    probabilities: Float[Tensor, "*data_runs contexts vocabulary"], weights: Float[Tensor, "*data_runs contexts"]
+) -> Callable[[Params], Gradient]:
+    r"""Return the scaled gradient of next-token cross-entropy in free word and context embeddings.
+
+    With logits :math:`\ell_j=Wh_j` and :math:`r_j=\pi_j(S(\ell_j)-p_j)`:
+    :math:`\nabla_W\mathrm{CE}=\sum_jr_jh_j^\top` and :math:`\nabla_{h_j}\mathrm{CE}=W^\top r_j`.
+
+    Args:
+        probabilities: next-token probabilities :math:`p_j`, rows that sum to one; zeros are allowed.
+        weights: frequencies :math:`\pi_j`, positive.
+
+    Returns:
+        A function of ``{"W": (*runs, vocabulary, features), "H": (*runs, contexts, features)}`` for the training loop.
+
+    Raises:
+        ValueError: weights that are not positive, or not one a context; later, rows that are not probabilities.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.5, 0.5, 0.0]])
+        >>> gradient = unconstrained_next_token(p, torch.ones(1))
+        >>> gradient({"W": torch.zeros(3, 1), "H": torch.ones(1, 1)}).true()["W"].ravel()
+        tensor([-0.1667, -0.1667,  0.3333])
+    """
+    positive_counts(weights)
+    require(
+        weights.shape[-1] == probabilities.shape[-2],
+        f"weights must hold one a context ({probabilities.shape[-2]}), got {weights.shape[-1]}",
+    )
+
+    def gradient(params: Params) -> Gradient:
+        W, H = params["W"], params["H"]
+        residual = soft_label_residual(H @ W.mT, probabilities)
+        weighted = weights.unsqueeze(-1) * residual.value
         return Gradient({"W": weighted.mT @ H, "H": weighted @ W}, residual.log_scale)
 
     return gradient

@@ -1,5 +1,7 @@
 """Models as functions of their parameters, with leading run dimensions."""
 
+from ibkit.models.adaptive_ngram import AdaptiveNgram
+from ibkit.models.decoding import context_aware_decoding, keep_top, nucleus, targeted_boost
 from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start, deep_linear_start
 from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
@@ -12,17 +14,22 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "AdaptiveNgram",
     "OneLayerDecoder",
+    "context_aware_decoding",
     "deep_linear_map",
     "deep_linear_spectral_start",
     "deep_linear_start",
+    "keep_top",
     "leaky_softplus",
     "linear_margins",
     "mlp_embeddings",
     "mlp_start",
+    "nucleus",
     "sinusoids",
     "smooth_two_layer_output",
     "smooth_two_layer_start",
+    "targeted_boost",
     "two_layer_logits",
     "two_layer_start",
     "unconstrained_embeddings",

@@ -32,17 +32,17 @@ def unit_embeddings(
 
 
 def unit_embedding_start(seed: int, runs: int, rows: int, features: int, positive: bool = False) -> Params:
-    r"""Return random starts for free embeddings: standard normal rows, or rows that lean to the positive orthant.
+    r"""Return random starts for free embeddings: standard normal rows g, or their absolute values for the orthant.
 
-    A row without a positive entry is lost behind a ReLU, so the leaning start is :math:`\frac12|g|+\frac1{10}g'` with
-    g and g' standard normal.
+    Behind a ReLU a coordinate that starts below zero has no gradient and never comes back. With :math:`|g|` all
+    coordinates begin alive.
 
     Args:
         seed: non-negative.
         runs: how many starts.
         rows: how many embeddings.
         features: d.
-        positive: whether the start leans to the positive orthant.
+        positive: whether all coordinates start above zero.
 
     Returns:
         ``X`` of shape ``(runs, rows, features)``, float64.
@@ -52,9 +52,9 @@ def unit_embedding_start(seed: int, runs: int, rows: int, features: int, positiv
 
     Example:
         >>> start = unit_embedding_start(0, runs=5, rows=7, features=3, positive=True)
-        >>> start["X"].shape, bool((start["X"].amax(-1) > 0).all())
+        >>> start["X"].shape, bool((start["X"] > 0).all())
         (torch.Size([5, 7, 3]), True)
     """
     require(rows >= 1 and features >= 1, f"rows and features must be at least 1, got {rows} and {features}")
-    draws = np.stack([rng.normal(size=(2, rows, features)) for rng in run_generators(seed, runs)], 1)
-    return {"X": torch.from_numpy(np.abs(draws[0]) / 2 + draws[1] / 10 if positive else draws[0])}
+    g = np.stack([rng.normal(size=(rows, features)) for rng in run_generators(seed, runs)])
+    return {"X": torch.from_numpy(np.abs(g) if positive else g)}

@@ -180,7 +180,7 @@ class _Step(NamedTuple):
 
 
 def _line_search(
-    problem: _Problem, x: Tensor, value: Tensor, along: Tensor, d: Tensor, first: Tensor, live: Tensor, tries: int = 30
+    problem: _Problem, x: Tensor, value: Tensor, along: Tensor, d: Tensor, first: Tensor, live: Tensor, tries: int = 20
 ) -> _Step:
     r"""Find steps that satisfy the strong Wolfe conditions.
 

@@ -56,7 +56,10 @@ def test_a_result_that_no_claim_checks_stops_the_build(broken: Any, words: str) 
 def test_a_parts_table_has_its_own_columns_and_leads_to_claims() -> None:
     here, there = {**RESULT, "norm": "$L_2$"}, {**RESULT, "norm": "other", "rule": "of another part"}
     ledger = Ledger(
-        (entry("one", atlas=(here, {**RESULT, "rule": "no norm"})), entry("two", "collapse", atlas=(there,)))
+        (
+            entry("one", atlas=(here, {**RESULT, "rule": "no norm"}, {**here, "loss": "in no column"})),
+            entry("two", "collapse", atlas=(there,)),
+        )
     )
     table = part_table(ledger, "margins", read_atlas(ledger), 'rule="Update rule" norm="Norm" limit="Limit"', "../../")
     assert re.findall(r'<th scope="col">(.*?)</th>', table) == ["Update rule", "Norm", "Limit", "Checked by"]

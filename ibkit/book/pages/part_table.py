@@ -2,7 +2,7 @@
 
 A part's page names its columns in a mark, ``<!-- ibkit: table rule="Update rule" norm="Norm" limit="Limit" -->``: keys
 of the atlas entries in the chapters' metadata, and the words above them. A chapter's entry that says something in each
-of these columns is a row; a chapter of the part that has no such entry stops the build.
+of these columns is a row, once where several say the same; a chapter of the part without such an entry stops the build.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def part_table(ledger: Ledger, part: str, places: list[Place], mark: str, depth:
         AtlasError: a column that no atlas entry has, or a chapter without a row.
     """
     columns = table_columns(mark, part)
-    rows = [place for place in places if place.part == part and all(place.text(column) for column in columns)]
+    entries = [place for place in places if place.part == part and all(place.text(column) for column in columns)]
+    first: dict[tuple[str | None, ...], Place] = {}
+    for place in entries:
+        first.setdefault((place.chapter, *map(place.text, columns)), place)
+    rows = list(first.values())
     for entry in ledger.part(part):
         if entry.state == "present" and entry.title not in {row.chapter for row in rows}:
             raise AtlasError(

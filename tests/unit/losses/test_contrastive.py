@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-import ibkit.losses.contrastive as module
+import ibkit.losses.prototypes as module
 from ibkit.losses import (
     contrastive_lower_bound,
+    cross_entropy,
     prototype_contrastive,
+    prototype_contrastive_limit,
     supervised_contrastive,
     supervised_contrastive_gram,
 )
@@ -96,6 +98,50 @@ def test_runs_may_differ_in_prototypes_and_copies(rng):
         torch.testing.assert_close(found[run], prototype_contrastive(H[run], Y, W[run], float(n_w[run]), 0.5))
 
 
+def test_rows_with_counts_are_copies_beside_prototypes(rng):
+    H, W = unit(rng, 6, 4), unit(rng, 3, 4)
+    counts = torch.tensor([3, 1, 1, 2, 1, 4])
+    rows = torch.arange(6).repeat_interleave(counts)
+    n_w = torch.tensor([[0.0], [2.0], [50.0]]).double()
+    both = torch.stack([counts.double(), torch.ones(6).double()])
+    found = prototype_contrastive(H, Y, W, n_w, 0.5, counts=both)
+    expected = prototype_contrastive(H[rows], Y[rows], W, n_w[:, 0], 0.5)
+    torch.testing.assert_close(found[:, 0], expected)
+    torch.testing.assert_close(found[:, 1], prototype_contrastive(H, Y, W, n_w[:, 0], 0.5))
+    limit = prototype_contrastive_limit(H, Y, W, 0.5, counts=both)
+    torch.testing.assert_close(limit[0], prototype_contrastive_limit(H[rows], Y[rows], W, 0.5))
+
+
+def relative_distance_to_limit(H, W, n_w, anchors, limit_anchors):
+    H = H.clone().requires_grad_()
+    slopes = [
+        torch.autograd.grad(loss, H)[0]
+        for loss in (
+            prototype_contrastive(H, Y, W, n_w, 0.5, anchors),
+            prototype_contrastive_limit(H, Y, W, 0.5, limit_anchors),
+        )
+    ]
+    return float((slopes[0] - slopes[1]).norm() / slopes[1].norm())
+
+
+@pytest.mark.parametrize("prototype_anchors", [True, False])
+def test_many_copies_give_the_limit(rng, prototype_anchors):
+    """Gradients agree up to O(1 / copies); with the other version's limit, a mutant, they do not."""
+    H, W = unit(rng, 6, 4), unit(rng, 3, 4)
+    gaps = [relative_distance_to_limit(H, W, n_w, prototype_anchors, prototype_anchors) for n_w in (1e3, 1e4, 1e5)]
+    np.testing.assert_allclose(np.diff(np.log10(gaps)), -1, atol=0.02)
+    assert relative_distance_to_limit(H, W, 1e5, prototype_anchors, not prototype_anchors) > 0.1
+
+
+def test_the_limit_of_sample_anchors_is_cross_entropy(rng):
+    H, W = unit(rng, 2, 6, 4), unit(rng, 2, 3, 4)
+    expected = cross_entropy(H @ W.mT / 0.3, Y, torch.ones(6).double())
+    torch.testing.assert_close(prototype_contrastive_limit(H, Y, W, 0.3, prototype_anchors=False), expected)
+    taus = torch.tensor([0.3, 2.0]).double()
+    both = prototype_contrastive_limit(H, Y, W, taus)
+    torch.testing.assert_close(both[1], prototype_contrastive_limit(H[1], Y, W[1], 2.0))
+
+
 @pytest.mark.parametrize("prototype_anchors", [True, False])
 def test_gradients_are_finite_where_counts_vanish(rng, prototype_anchors):
     H = unit(rng, 3, 6, 4).requires_grad_()
@@ -136,16 +182,16 @@ def test_bound_by_counts_equals_bound_by_rows():
 
 def _sees_itself(S, labels, counts, anchors):
     """Mutant: the anchor is among its own negatives and positives."""
-    positives = torch.where(labels[:, None] == labels, counts.unsqueeze(-2), 0.0)
+    positives = torch.where(labels.unsqueeze(-1) == labels.unsqueeze(-2), counts.unsqueeze(-2), 0.0)
     loss = torch.logsumexp(S + counts.log().unsqueeze(-2), -1) - (positives * S).sum(-1) / positives.sum(-1)
     return (loss * counts * anchors).sum(-1)
 
 
 def _own_copies_in_full(S, labels, counts, anchors):
     """Mutant: a row hides from itself altogether, or not at all where it has copies."""
-    self = torch.eye(len(labels), dtype=torch.bool)
+    self = torch.eye(labels.shape[-1], dtype=torch.bool)
     seen = torch.where(self & (counts.unsqueeze(-1) == 1), 0.0, counts.unsqueeze(-2).expand(S.shape))
-    positives = torch.where(labels[:, None] == labels, seen, 0.0)
+    positives = torch.where(labels.unsqueeze(-1) == labels.unsqueeze(-2), seen, 0.0)
     number = positives.sum(-1)
     keep = (number > 0) & anchors
     loss = torch.logsumexp(S + seen.log(), -1) - (positives * S).sum(-1) / number.clamp(min=1)
@@ -159,7 +205,7 @@ def test_mutants_are_rejected(H, rng, monkeypatch, mutant):
     W = torch.from_numpy(items[6::2].copy())
     right = prototype_contrastive(H[0, 0], Y, W, 2, 0.5)
     assert float(right) == pytest.approx(definition(items, classes, 0.5), rel=1e-12)
-    monkeypatch.setattr(module, "_sum_over_anchors", mutant)
+    monkeypatch.setattr(module, "sum_over_anchors", mutant)
     assert float(prototype_contrastive(H[0, 0], Y, W, 2, 0.5)) != pytest.approx(float(right), rel=1e-3)
 
 
@@ -177,8 +223,8 @@ def test_single_anchors_would_break_the_bound():
         ({"labels": torch.zeros(6)}, "labels must hold integers"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"batches": []}, "batches must hold at least one"),
-        ({"batches": [[0, 6]]}, "batch 0 must hold integers in 0..5"),
-        ({"batches": [[0, 0]]}, "batch 0 must hold each row once"),
+        ({"batches": [[0, 6]]}, "batches must hold integers in 0..5"),
+        ({"batches": [[0, 0]]}, "batches must hold each row once"),
         ({"counts": torch.tensor([0.5] * 6)}, "counts must be zero or at least one"),
         ({"counts": torch.ones(5)}, "counts must hold one a row"),
     ],

@@ -2,8 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from ibkit.data import step_counts
-from ibkit.losses import LogitAdjustment, cross_entropy, cross_entropy_residual, unconstrained_cross_entropy
+from ibkit.data import shared_support_tokens, step_counts
+from ibkit.losses import (
+    LogitAdjustment,
+    cross_entropy,
+    cross_entropy_residual,
+    soft_label_excess,
+    unconstrained_cross_entropy,
+    unconstrained_next_token,
+)
 from ibkit.measure import gram_distance
 from ibkit.models import unconstrained_logits, unconstrained_start
 from ibkit.optim import normalized_gradient_descent
@@ -103,9 +110,23 @@ def test_gradient_is_exact_far_beyond_underflow():
     torch.testing.assert_close(gradient.tensors["W"], 40 * residual.value)
 
 
+def test_gradient_with_soft_labels_is_that_of_autograd(rng):
+    data = shared_support_tokens(seed=0, runs=3, vocabulary=5, supports=4, sizes=(2, 4))
+    P, pi = data.probabilities, torch.softmax(torch.randn(3, 8, generator=rng, dtype=torch.float64), -1)
+    params = {name: torch.randn(3, rows, 4, generator=rng, dtype=torch.float64) for name, rows in (("W", 5), ("H", 8))}
+    exact = unconstrained_next_token(P, pi)(params).true()
+    expected = autograd_gradient(lambda p: (pi * soft_label_excess(p["H"] @ p["W"].mT, P)).sum(-1))(params).true()
+    mutant = unconstrained_next_token(P, torch.full_like(pi, 1 / 8))(params).true()  # the weights forgotten
+    for name in ("W", "H"):
+        torch.testing.assert_close(exact[name], expected[name])
+        assert (mutant[name] - expected[name]).abs().max() > 1e-3
+
+
 def test_says_what_is_wrong(unchecked):
     with pytest.raises(ValueError, match=r"labels must hold one a row \(3\), got 2"):
         unconstrained_cross_entropy(torch.tensor([0, 1]), torch.ones(3))
+    with pytest.raises(ValueError, match=r"weights must hold one a context \(2\), got 3"):
+        unconstrained_next_token(torch.ones(2, 3), torch.ones(3))
     with pytest.raises(ValueError, match="counts must be positive"):
         unconstrained_cross_entropy(LABELS, torch.zeros(3))
     with pytest.raises(ValueError, match=r"H must have one row a count \(3\), got 2"):

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from ibkit.measure import class_means, cosines, two_group_geometry, within_class_variability
+from ibkit.measure import (
+    class_means,
+    cosines,
+    nearest_mean_disagreement,
+    neural_collapse,
+    self_duality,
+    two_group_geometry,
+    within_class_variability,
+)
 from ibkit.oracles import simplex_etf_gram
 
 
@@ -66,6 +74,43 @@ def test_two_groups_equal_pen_and_paper():
     assert float(alone.across) == 0.0
 
 
+def test_duality_is_the_mean_of_cosines_and_not_the_cosine_of_all(rng):
+    W, means = torch.randn(2, 3, 4, 5, generator=rng, dtype=torch.float64)
+    expected = torch.nn.functional.cosine_similarity(W, means, dim=-1).mean(-1)
+    torch.testing.assert_close(self_duality(W, means), expected)
+    stretched = torch.tensor([1.0, 7.0, 0.2, 3.0], dtype=torch.float64)[:, None] * W
+    torch.testing.assert_close(self_duality(stretched, W), torch.ones(3, dtype=torch.float64))
+    whole = (stretched * W).sum((-2, -1)) / (stretched.norm(dim=(-2, -1)) * W.norm(dim=(-2, -1)))
+    assert whole.max() < 0.95  # one cosine of all entries would see the lengths
+    assert float(self_duality(torch.zeros(2, 2), torch.eye(2))) == 0.0
+
+
+def test_disagreement_is_that_of_scikit_learns_nearest_centroid(sample, rng):
+    from sklearn.neighbors import NearestCentroid
+
+    features, labels = sample
+    logits = torch.randn(3, 7, 3, generator=rng, dtype=torch.float64)
+    for run in range(3):
+        nearest = NearestCentroid().fit(features[run].numpy(), labels.numpy()).predict(features[run].numpy())
+        expected = (nearest != logits[run].argmax(-1).numpy()).mean()
+        assert float(nearest_mean_disagreement(features, labels, logits)[run]) == pytest.approx(expected)
+
+
+def test_neural_collapse_of_frames_that_have_collapsed_and_of_others():
+    """An orthogonal frame of unequal lengths; shifted, it is a simplex only after centring."""
+    labels = torch.tensor([0, 0, 0, 1, 2, 2])
+    lengths = torch.tensor([3.0, 1.0, 0.5], dtype=torch.float64)
+    Q = torch.linalg.qr(torch.randn(5, 3, generator=torch.Generator().manual_seed(1)).double()).Q.mT
+    features, W = (lengths[:, None] * Q)[labels], (1 / lengths)[:, None] * Q
+    found = neural_collapse(features, labels, W, torch.diag(lengths**2), torch.diag(lengths**-2))
+    assert [float(v) for v in found] == pytest.approx([0.0, 0.0, 0.0, 1.0, 0.0], abs=1e-12)
+    wrong = neural_collapse(features, labels, W, torch.eye(3, dtype=torch.float64))
+    assert min(float(wrong.means), float(wrong.classifier)) > 0.3
+    shifted = neural_collapse(Q[labels] + 4, labels, Q + 2, simplex_etf_gram(3), centred=True)
+    assert [float(v) for v in shifted[:4]] == pytest.approx([0.0, 0.0, 0.0, 1.0], abs=1e-12)
+    assert float(neural_collapse(Q[labels] + 4, labels, Q + 2, simplex_etf_gram(3)).means) > 0.3
+
+
 def test_says_what_is_wrong(sample, unchecked):
     features, labels = sample
     with pytest.raises(ValueError, match="labels must hold every class, got none of class 3"):
@@ -78,3 +123,7 @@ def test_says_what_is_wrong(sample, unchecked):
         cosines(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"first must lie in 1..2, got 3"):
         two_group_geometry(torch.eye(3), 3)
+    with pytest.raises(ValueError, match="classifier and means must have one shape"):
+        self_duality(torch.ones(3, 2), torch.ones(2, 2))
+    with pytest.raises(ValueError, match=r"logits must hold one row a sample \(7\), got 6"):
+        nearest_mean_disagreement(features, labels, torch.ones(3, 6, 3, dtype=torch.float64))

@@ -21,11 +21,11 @@ def test_a_row_without_direction_has_a_finite_gradient():
     assert torch.autograd.grad(h.sum(), X)[0].isfinite().all()
 
 
-def test_leaning_starts_are_never_lost(rng):
-    leaning = unit_embedding_start(1, runs=50, rows=40, features=8, positive=True)["X"]
-    assert (leaning.amax(-1) > 0).all()
-    plain = unit_embedding_start(1, runs=50, rows=40, features=8)["X"]
-    assert (plain.amax(-1) <= 0).any()  # 2000 rows, each lost with probability 2 ** -8
+def test_starts_in_the_orthant_are_alive_and_runs_do_not_depend_on_their_number():
+    alive = unit_embedding_start(1, runs=5, rows=40, features=8, positive=True)["X"]
+    plain = unit_embedding_start(1, runs=5, rows=40, features=8)["X"]
+    assert (alive > 0).all()
+    assert torch.equal(alive, plain.abs())
     assert torch.equal(unit_embedding_start(1, 3, 40, 8)["X"], plain[:3])
 
 
