@@ -19,6 +19,7 @@ from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
+from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
 
 __all__ = [
     "GRAPH_KINDS",
@@ -27,7 +28,9 @@ __all__ = [
     "ContextTable",
     "MentionWorld",
     "NextTokenData",
+    "TokenContexts",
     "Vocabulary",
+    "all_contexts",
     "batch_interaction",
     "bind_batches",
     "cifar10",
@@ -49,7 +52,9 @@ __all__ = [
     "novel",
     "outvoted_point",
     "planted_attributes",
+    "prefix_contexts",
     "random_batches",
+    "random_contexts",
     "random_rotations",
     "random_windows",
     "run_generators",

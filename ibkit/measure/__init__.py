@@ -17,6 +17,7 @@ from ibkit.measure.consensus import consensus_error
 from ibkit.measure.context_length import confidence_gap, distribution_aware_context, jensen_shannon, minimum_context
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.detection import Roc, roc
+from ibkit.measure.image import nested_misfit, prediction_rank
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
 from ibkit.measure.nuclear import column_norm_sum, matrix_nuclear_norm
 from ibkit.measure.phases import RankPhases, rank_phases
@@ -64,8 +65,10 @@ __all__ = [
     "minimum_context",
     "multiclass_margin",
     "nearest_mean_disagreement",
+    "nested_misfit",
     "neural_collapse",
     "power_bregman",
+    "prediction_rank",
     "rank_phases",
     "rankme",
     "roc",

@@ -29,7 +29,7 @@ from ibkit.optim.rules import (
     spectral_descent,
     steepest_descent,
 )
-from ibkit.optim.steps import power_decay, step_size
+from ibkit.optim.steps import cosine_decay, power_decay, step_size
 from ibkit.optim.torch_adapter import as_torch
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "as_torch",
     "chain",
     "clip_norm",
+    "cosine_decay",
     "decentralized_gradient_descent",
     "gradient_descent",
     "inverse_mirror_map",

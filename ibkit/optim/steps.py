@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -33,6 +34,31 @@ def power_decay(scale: Step, exponent: Step) -> Schedule:
     low, high = (float(exponent.min()), float(exponent.max())) if isinstance(exponent, Tensor) else (exponent, exponent)
     require(low >= 0 and high <= 1, f"exponent must lie in [0, 1], got {exponent}")
     return lambda t: scale * (t + 1) ** (-exponent)
+
+
+def cosine_decay(first: Step, last: Step, steps: int) -> Schedule:
+    r"""Return the schedule that falls from `first` to `last` along half a cosine, and stays there.
+
+    :math:`\eta_t=\eta_T+\frac12(\eta_0-\eta_T)\bigl(1+\cos(\pi t/T)\bigr)` (Loshchilov and Hutter 2017, without
+    restarts).
+
+    Args:
+        first: :math:`\eta_0`, a positive number or one a run.
+        last: :math:`\eta_T`, likewise.
+        steps: T, at least 1.
+
+    Raises:
+        ValueError: steps that are not positive.
+
+    Example:
+        >>> falling = cosine_decay(1.0, 0.2, steps=10)
+        >>> [round(falling(t), 3) for t in (0, 5, 10, 20)]
+        [1.0, 0.6, 0.2, 0.2]
+    """
+    _require_positive("first", first)
+    _require_positive("last", last)
+    require(steps >= 1, f"steps must be at least 1, got {steps}")
+    return lambda t: last + (first - last) * (1 + math.cos(math.pi * min(t / steps, 1.0))) / 2
 
 
 def step_size(eta: Step | Schedule) -> Rule:

@@ -1,5 +1,6 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
+from ibkit.oracles.best_decoder import BestDecoder, best_decoder
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
 from ibkit.oracles.contrastive import (
@@ -63,6 +64,7 @@ from ibkit.oracles.support_geometry import (
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
+    "BestDecoder",
     "BinaryMaxMargin",
     "CollapseGeometry",
     "ContrastiveGram",
@@ -83,6 +85,7 @@ __all__ = [
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
+    "best_decoder",
     "binary_max_margin",
     "centered_support",
     "code_margin",
