@@ -33,9 +33,9 @@ class RankPhases(NamedTuple):
         """
         require(when in ("start", "low", "peak", "end"), f"when must be start, low, peak or end, got {when!r}")
         if when in ("start", "end"):
-            return values[0 if when == "start" else -1]
+            return np.asarray(values[0 if when == "start" else -1])
         index = getattr(self, when)
-        return np.take_along_axis(values, index[None], axis=0)[0]
+        return np.asarray(np.take_along_axis(values, index[None], axis=0)[0])
 
 
 def rank_phases(rank: np.ndarray, early: float = 0.5) -> RankPhases:
