@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.attribute_tokens import AttributeTokens, attribute_tokens, tree_support
 from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
@@ -24,11 +25,13 @@ from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary
 
 __all__ = [
     "GRAPH_KINDS",
+    "AttributeTokens",
     "BatchInteraction",
     "CommunicationGraph",
     "ContextTable",
     "NextTokenData",
     "Vocabulary",
+    "attribute_tokens",
     "batch_interaction",
     "bind_batches",
     "cifar10",
@@ -56,6 +59,7 @@ __all__ = [
     "step_counts",
     "text8",
     "toy_next_tokens",
+    "tree_support",
     "vocabulary_of",
     "words",
     "xor_clusters",

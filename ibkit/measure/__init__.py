@@ -3,6 +3,7 @@
 from ibkit.measure.alignment import alignment, gram_distance
 from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import TwoGroups, class_means, cosines, two_group_geometry, within_class_variability
+from ibkit.measure.concepts import Concepts, adjusted_rand, concepts, orthants, typicality
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.coordinates import gram_coordinates
 from ibkit.measure.margins import binary_margin, homogeneous_margin, logit_margin, multiclass_margin
@@ -20,13 +21,16 @@ from ibkit.measure.spectra import (
 )
 
 __all__ = [
+    "Concepts",
     "LineFit",
     "SelfBounds",
     "TwoGroups",
+    "adjusted_rand",
     "alignment",
     "alpha_req",
     "binary_margin",
     "class_means",
+    "concepts",
     "consensus_error",
     "cosines",
     "covariance_spectrum",
@@ -40,11 +44,13 @@ __all__ = [
     "logit_margin",
     "matrix_entropy",
     "multiclass_margin",
+    "orthants",
     "power_bregman",
     "rankme",
     "self_bounds",
     "spectral_entropy",
     "two_group_geometry",
+    "typicality",
     "unit_states",
     "within_class_variability",
 ]
