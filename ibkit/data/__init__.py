@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.attribute_tokens import AttributeTokens, attribute_tokens, tree_support
 from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
 from ibkit.data.bundled import digit_pair, digits
@@ -23,6 +24,7 @@ from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contex
 
 __all__ = [
     "GRAPH_KINDS",
+    "AttributeTokens",
     "BatchInteraction",
     "CommunicationGraph",
     "ContextTable",
@@ -31,6 +33,7 @@ __all__ = [
     "TokenContexts",
     "Vocabulary",
     "all_contexts",
+    "attribute_tokens",
     "batch_interaction",
     "bind_batches",
     "cifar10",
@@ -65,6 +68,7 @@ __all__ = [
     "step_counts",
     "text8",
     "toy_next_tokens",
+    "tree_support",
     "vocabulary_of",
     "word_attributes",
     "words",

@@ -101,7 +101,7 @@ def sparse_next_tokens(
         embeddings.append(rng.normal(size=(contexts, features)))
         followers = np.argsort(rng.random((contexts, vocabulary)), axis=1)[:, :support]
         row = np.zeros((contexts, vocabulary))
-        np.put_along_axis(row, followers, _dirichlet(rng.random((contexts, support)), concentration), axis=1)
+        np.put_along_axis(row, followers, dirichlet_rows(rng.random((contexts, support)), concentration), axis=1)
         frequency = np.full(contexts, 1 / contexts)
         if sequences is not None:
             often = rng.multinomial(sequences - pairs, frequency)
@@ -204,7 +204,7 @@ def toy_next_tokens(
     require(radians.shape[-1:] == (3,), f"angles must hold three angles a run, got shape {tuple(radians.shape)}")
     rng = run_generators(seed, 1)[0]
     probabilities = np.zeros((3, 5))
-    np.put_along_axis(probabilities, np.array(TOY_SUPPORTS), _dirichlet(rng.random((3, 3)), concentration), axis=1)
+    np.put_along_axis(probabilities, np.array(TOY_SUPPORTS), dirichlet_rows(rng.random((3, 3)), concentration), axis=1)
     runs = radians.shape[:-1]
     return NextTokenData(
         torch.stack([radians.cos(), radians.sin()], -1),
@@ -213,7 +213,7 @@ def toy_next_tokens(
     )
 
 
-def _dirichlet(uniform: np.ndarray, concentration: float) -> np.ndarray:
+def dirichlet_rows(uniform: np.ndarray, concentration: float) -> np.ndarray:
     """Symmetric Dirichlet rows out of uniform numbers, through the quantiles of the gamma distribution."""
     require(concentration > 0, f"concentration must be positive, got {concentration}")
     gammas = np.maximum(gammaincinv(concentration, uniform), np.finfo(float).tiny)  # a support holds no zeros

@@ -13,6 +13,7 @@ from ibkit.measure.collapse import (
     two_group_geometry,
     within_class_variability,
 )
+from ibkit.measure.concepts import Concepts, adjusted_rand, concepts, orthants, typicality
 from ibkit.measure.consensus import consensus_error
 from ibkit.measure.context_length import confidence_gap, distribution_aware_context, jensen_shannon, minimum_context
 from ibkit.measure.coordinates import gram_coordinates
@@ -35,17 +36,20 @@ from ibkit.measure.spectra import (
 )
 
 __all__ = [
+    "Concepts",
     "LineFit",
     "NeuralCollapse",
     "RankPhases",
     "Roc",
     "SelfBounds",
     "TwoGroups",
+    "adjusted_rand",
     "alignment",
     "alpha_req",
     "binary_margin",
     "class_means",
     "column_norm_sum",
+    "concepts",
     "confidence_gap",
     "consensus_error",
     "cosines",
@@ -67,6 +71,7 @@ __all__ = [
     "nearest_mean_disagreement",
     "nested_misfit",
     "neural_collapse",
+    "orthants",
     "power_bregman",
     "prediction_rank",
     "rank_phases",
@@ -76,6 +81,7 @@ __all__ = [
     "self_duality",
     "spectral_entropy",
     "two_group_geometry",
+    "typicality",
     "unit_states",
     "within_class_variability",
 ]

@@ -20,7 +20,7 @@ from ibkit.oracles.support_geometry import require_probabilities
 EXCESS_TOLERANCE = 1e-2
 """Most by which the spectral norm of the residual may exceed the ridge, relative to it."""
 
-_OPTIONS = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 30, "ftol": 1e-16, "gtol": 1e-8}
+_OPTIONS = {"maxiter": 20_000, "maxfun": 40_000, "maxcor": 8, "ftol": 1e-16, "gtol": 1e-8}
 
 
 class NextTokenUnconstrainedPath(NamedTuple):
@@ -124,24 +124,21 @@ def _path(
 def _excess(P: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """From logits to the excess of each context over its entropy and the residual, both exact when tiny."""
     inside = P > 0
-    log_p = np.log(np.where(inside, P, 1.0))
-    only_in, only_out = np.where(inside, 0.0, -np.inf), np.where(inside, -np.inf, 0.0)
-    nothing_out = inside.all(1, keepdims=True)
-
-    def log_sum(Z: np.ndarray) -> np.ndarray:
-        top = np.where(nothing_out & ~np.isfinite(Z).any(1, keepdims=True), 0.0, Z.max(1, keepdims=True))
-        return top + np.log(np.maximum(np.exp(Z - top).sum(1, keepdims=True), 1e-300))
+    log_p, outside = np.log(np.where(inside, P, 1.0)), (~inside).astype(float)
 
     def excess(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_in = log_sum(Z + only_in)
-        odds = log_sum(Z + only_out) - log_in
-        u = np.where(inside, Z - log_in - log_p, 0.0)
+        top = Z.max(1, keepdims=True)
+        e = np.exp(Z - top)
+        out = e * outside
+        sum_out = out.sum(1, keepdims=True)
+        sum_in = np.maximum((e * inside).sum(1, keepdims=True), 1e-300)
+        u = np.where(inside, Z - top - np.log(sum_in) - log_p, 0.0)
         small = u * u / 2 * (1 + u / 3 * (1 + u / 4 * (1 + u / 5 * (1 + u / 6))))
         rise = np.expm1(u)
         fit = (P * np.where(np.abs(u) < 1e-2, small, rise - u)).sum(1)
-        both = np.logaddexp(0.0, odds)
-        misfit, out = P * rise, np.exp(Z + only_out - log_in - both)
-        return fit + both[:, 0], misfit + out - out.sum(1, keepdims=True) * (P + misfit)
+        misfit, soft_out = P * rise, out / (sum_in + sum_out)
+        leak = soft_out.sum(1, keepdims=True)
+        return fit + np.log1p(sum_out / sum_in)[:, 0], misfit + soft_out - leak * (P + misfit)
 
     return excess
 
