@@ -18,8 +18,9 @@ from ibkit.checks import finite, require
 
 
 class Concepts(NamedTuple):
-    """Singular triples, the most important first; in each, the largest entry of the word vector (of
-    equal ones, the first) is positive.
+    """Singular triples, the most important first.
+
+    In each, the largest entry of the word vector (of equal ones, the first) is positive.
 
     Args:
         words: orthonormal columns, shape ``(*runs, vocabulary, concepts)``.
