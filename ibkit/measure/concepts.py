@@ -46,7 +46,7 @@ def concepts(matrix: Float[Tensor, "*runs contexts vocabulary"], most: int | Non
     Example:
         >>> found = concepts(torch.tensor([[3.0, 3.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]), most=1)
         >>> found.words.ravel().sign(), found.contexts.ravel().sign()
-        (tensor([ 1.,  1., -1., -1.]), tensor([ 1., -1.]))
+        (tensor([-1., -1.,  1.,  1.]), tensor([-1.,  1.]))
     """
     size = min(matrix.shape[-2:])
     count = size if most is None else most
