@@ -7,6 +7,14 @@ from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.one_layer_decoder import OneLayerDecoder, sinusoids
+from ibkit.models.prompt_attention import (
+    POOLINGS,
+    pooled_output,
+    pooled_tokens,
+    pooling_start,
+    prompt_pool,
+    prompt_weights,
+)
 from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
@@ -14,6 +22,7 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "POOLINGS",
     "AdaptiveNgram",
     "OneLayerDecoder",
     "context_aware_decoding",
@@ -26,6 +35,11 @@ __all__ = [
     "mlp_embeddings",
     "mlp_start",
     "nucleus",
+    "pooled_output",
+    "pooled_tokens",
+    "pooling_start",
+    "prompt_pool",
+    "prompt_weights",
     "sinusoids",
     "smooth_two_layer_output",
     "smooth_two_layer_start",
