@@ -7,6 +7,7 @@ from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.one_layer_decoder import OneLayerDecoder, sinusoids
+from ibkit.models.query_attention import QueryAttention
 from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
@@ -16,6 +17,7 @@ __all__ = [
     "GPT",
     "AdaptiveNgram",
     "OneLayerDecoder",
+    "QueryAttention",
     "context_aware_decoding",
     "deep_linear_map",
     "deep_linear_spectral_start",

@@ -51,6 +51,7 @@ from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_
 from ibkit.oracles.next_token_unconstrained import NextTokenUnconstrainedPath, next_token_unconstrained_path
 from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
+from ibkit.oracles.selecting_heads import SelectingHeads, selecting_heads
 from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.support_geometry import (
     LogitFactors,
@@ -82,6 +83,7 @@ __all__ = [
     "NextTokenUnconstrainedPath",
     "OracleError",
     "RidgePath",
+    "SelectingHeads",
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
@@ -128,6 +130,7 @@ __all__ = [
     "proxy_certificate",
     "ridge_path",
     "sel_matrix",
+    "selecting_heads",
     "seli_geometry",
     "seli_ridge_slope",
     "simplex_etf_gram",
