@@ -21,6 +21,7 @@ from ibkit.data.separable import clustered_classes
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
+from ibkit.data.token_mixtures import TokenMixture, relevant_mass, tokenized_mixture
 
 __all__ = [
     "GRAPH_KINDS",
@@ -31,6 +32,7 @@ __all__ = [
     "MentionWorld",
     "NextTokenData",
     "TokenContexts",
+    "TokenMixture",
     "Vocabulary",
     "all_contexts",
     "attribute_tokens",
@@ -60,6 +62,7 @@ __all__ = [
     "random_contexts",
     "random_rotations",
     "random_windows",
+    "relevant_mass",
     "run_generators",
     "separated_halfspaces",
     "separated_slabs",
@@ -67,6 +70,7 @@ __all__ = [
     "sparse_next_tokens",
     "step_counts",
     "text8",
+    "tokenized_mixture",
     "toy_next_tokens",
     "tree_support",
     "vocabulary_of",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ibkit.checks import require
 from ibkit.data.next_token import dirichlet_rows
+from ibkit.data.planted_attributes import asked_attributes, word_attributes
 from ibkit.data.seeding import run_generators
 
 
@@ -70,47 +71,37 @@ def attribute_tokens(
         contexts: even numbers, one an attribute.
         words: of each category.
         inside: share of the words with the wanted value that may follow.
-        outside: share of the others.
+        outside: share of the others, below one.
         concentration: of the Dirichlet distributions.
 
     Returns:
         Float64 data with one leading run dimension.
 
     Raises:
-        ValueError: sizes below one, odd numbers of contexts, or shares outside ``0 .. 1`` (`inside` must be positive).
+        ValueError: sizes below one, odd numbers of contexts, or shares outside their ranges.
 
     Example:
         >>> corpus = attribute_tokens(seed=0, runs=2)
         >>> corpus.probabilities.shape, corpus.attributes[:5].int().tolist()
         (torch.Size([2, 78, 32]), [[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, -1]])
     """
-    require(
-        len(contexts) >= 1 and all(n >= 2 and n % 2 == 0 for n in contexts),
-        f"contexts must be even numbers of at least 2, one an attribute, got {list(contexts)}",
-    )
-    require(words >= 1, f"words must be at least 1, got {words}")
-    require(0 < inside <= 1 and 0 <= outside <= 1, f"inside and outside must be shares, got {inside} and {outside}")
+    even = len(contexts) >= 1 and all(n >= 2 and n % 2 == 0 for n in contexts)
+    require(even, f"contexts must be even numbers of at least 2, one an attribute, got {list(contexts)}")
     require(concentration > 0, f"concentration must be positive, got {concentration}")
-    count = len(contexts)
-    combinations = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count - 1, -1, -1)) & 1)
-    attributes = np.repeat(combinations, words, axis=0)
-    asked = np.repeat(np.arange(count), contexts)
-    wanted = np.concatenate([np.tile([1.0, -1.0], n // 2) for n in contexts])
-    chance = np.where(attributes[:, asked].T * wanted[:, None] > 0, inside, outside)
+    bits = word_attributes(len(contexts), words).flip(-1)  # the first attribute parts the vocabulary in two halves
+    asked = asked_attributes(bits, contexts, inside, outside)
     rows = []
     for rng in run_generators(seed, runs):
-        mask = rng.random(chance.shape) < chance
-        while (empty := ~mask.any(1)).any():  # a context that nothing may follow is drawn again
-            mask[empty] = rng.random((int(empty.sum()), chance.shape[1])) < chance[empty]
+        mask = asked.draw_support(rng)
         drawn = np.where(mask, dirichlet_rows(rng.random(mask.shape), concentration), 0.0)
         rows.append(drawn / drawn.sum(1, keepdims=True))
-    m = len(asked)
+    m = len(asked.value)
     return AttributeTokens(
         torch.from_numpy(np.stack(rows)),
         torch.full((runs, m), 1 / m, dtype=torch.float64),
-        torch.from_numpy(attributes.astype(float)),
-        torch.from_numpy(asked),
-        torch.from_numpy(wanted),
+        1.0 - 2.0 * bits.to(torch.float64),
+        torch.from_numpy(asked.attribute),
+        torch.from_numpy(1.0 - 2.0 * asked.value),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,6 +33,64 @@ def word_attributes(attributes: int = 3, synonyms: int = 4) -> Int[Tensor, "word
     require(attributes >= 1 and synonyms >= 1, f"attributes and synonyms must be >= 1, got {attributes}, {synonyms}")
     category = torch.arange(2**attributes).repeat_interleave(synonyms)
     return (category[:, None] >> torch.arange(attributes)) & 1
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What each context asks for, and how likely each word may follow it.
+
+    Args:
+        attribute: which attribute, ``(contexts,)``.
+        value: which of its values, 0 or 1, ``(contexts,)``.
+        chance: that a word belongs to the support, ``(contexts, words)``.
+    """
+
+    attribute: np.ndarray
+    value: np.ndarray
+    chance: np.ndarray
+
+    def draw_support(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw which words may follow, independently; a context that nothing may follow is drawn again.
+
+        Args:
+            rng: advanced.
+
+        Returns:
+            Booleans ``(contexts, words)``, at least one true in each row.
+        """
+        support = rng.random(self.chance.shape) < self.chance
+        while (empty := ~support.any(1)).any():
+            support[empty] = rng.random((int(empty.sum()), self.chance.shape[1])) < self.chance[empty]
+        return support
+
+
+def asked_attributes(
+    bits: Int[Tensor, "words attributes"], contexts: Sequence[int], inside: float, outside: float
+) -> Asked:
+    """Let contexts ask for one attribute each, in turn for its two values.
+
+    Args:
+        bits: the words' attributes, 0 or 1, such as `word_attributes` gives them.
+        contexts: how many contexts ask for the first, the second, ... attribute.
+        inside: the chance of a word with the wanted value, in (0, 1].
+        outside: that of any other, in [0, 1).
+
+    Raises:
+        ValueError: no contexts, not one number an attribute, or chances outside their ranges.
+
+    Example:
+        >>> asked_attributes(word_attributes(1, 1), (2,), inside=0.9, outside=0.1).chance.tolist()
+        [[0.9, 0.1], [0.1, 0.9]]
+    """
+    require(min(contexts, default=0) >= 1, f"contexts must be positive numbers, got {tuple(contexts)}")
+    require(0 < inside <= 1, f"inside must lie in (0, 1], got {inside}")
+    require(0 <= outside < 1, f"outside must lie in [0, 1), got {outside}")
+    require(
+        len(contexts) == bits.shape[-1], f"contexts must be {bits.shape[-1]}, one an attribute, got {len(contexts)}"
+    )
+    attribute = np.repeat(np.arange(len(contexts)), contexts)
+    value = np.concatenate([np.arange(number) % 2 for number in contexts])
+    return Asked(attribute, value, np.where(value[:, None] == bits.numpy()[:, attribute].T, inside, outside))
 
 
 def planted_attributes(
@@ -83,23 +142,17 @@ def planted_attributes(
         >>> bool((even.support == data.support).all()), float(even.weights[0, 0])
         (True, 0.01282...)
     """
-    require(len(contexts) > 0 and min(contexts) >= 1, f"contexts must be positive numbers, got {tuple(contexts)}")
-    require(0 < inside <= 1, f"inside must lie in (0, 1], got {inside}")
-    require(0 <= outside < 1, f"outside must lie in [0, 1), got {outside}")
     require(zipf >= 0 and floor >= 0, f"zipf and floor must not be negative, got {zipf} and {floor}")
     require(concentration > 0, f"concentration must be positive, got {concentration}")
-    bits = word_attributes(len(contexts), synonyms).numpy()
-    asked = np.repeat(np.arange(len(contexts)), contexts)
-    value = np.concatenate([np.arange(number) % 2 for number in contexts])
-    chance = np.where(value[:, None] == bits[:, asked].T, inside, outside)
-    count, vocabulary = chance.shape
+    require(len(contexts) > 0, f"contexts must be positive numbers, got {tuple(contexts)}")
+    asked = asked_attributes(word_attributes(len(contexts), synonyms), contexts, inside, outside)
+    count, vocabulary = shape = asked.chance.shape
     rows, frequencies = [], []
     for rng in run_generators(seed, runs):
-        support = rng.random(chance.shape) < chance
-        support[np.arange(count), chance.argmax(1)] |= ~support.any(1)  # no context without a word
+        support = asked.draw_support(rng)
         word_rank, context_rank = 1.0 + rng.permutation(vocabulary), 1.0 + rng.permutation(count)
-        uniform = rng.random(chance.shape)
-        gammas = np.ones(chance.shape) if np.isinf(concentration) else gammaincinv(concentration, uniform)
+        uniform = rng.random(shape)
+        gammas = np.ones(shape) if np.isinf(concentration) else gammaincinv(concentration, uniform)
         gammas = np.maximum(gammas, np.finfo(float).tiny)  # a support holds no zeros
         row = np.where(support, gammas * word_rank**-zipf + floor, 0.0)
         rows.append(row / row.sum(-1, keepdims=True))

@@ -7,6 +7,7 @@ numbers ask for). Packing, the fallback picture and the script need no more.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -42,7 +43,7 @@ def span(arrays: Sequence[np.ndarray], scale: Scale = "linear") -> Limits | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class Panel(ABC):
     """What all panels share.
 
     Attributes:
@@ -61,25 +62,25 @@ class Panel:
         """Name the series, in the order in which they are drawn."""
         return []
 
+    @abstractmethod
     def layout(self) -> dict[str, Any]:
         """Give what must be the same at every grid point."""
-        raise NotImplementedError
 
     def words(self) -> dict[str, list[str]]:
         """Give the texts beside points, by series; they may differ from one grid point to the next."""
         return {}
 
+    @abstractmethod
     def arrays(self) -> Arrays:
         """Give what may differ, by key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def extent(self) -> tuple[Limits | None, Limits | None]:
         """Give the limits in x and y that this panel's own numbers ask for (of the colours, for a heat map)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def limits(self, x: Limits | None, y: Limits | None) -> tuple[Limits, Limits]:
         """Turn the extents, joined over the grid, into the ends of the axes."""
-        raise NotImplementedError
 
 
 def padded(limits: Limits | None, scale: Scale, share: float) -> Limits:

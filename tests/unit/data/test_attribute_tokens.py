@@ -53,9 +53,9 @@ def test_a_tree_of_blocks():
 def test_says_what_is_wrong():
     with pytest.raises(ValueError, match="contexts must be even"):
         attribute_tokens(0, 1, contexts=(3,))
-    with pytest.raises(ValueError, match="words must be at least 1"):
-        attribute_tokens(0, 1, words=0)
-    with pytest.raises(ValueError, match="must be shares"):
+    with pytest.raises(ValueError, match="attributes and synonyms must be >= 1, got 1, 0"):
+        attribute_tokens(0, 1, contexts=(2,), words=0)
+    with pytest.raises(ValueError, match=r"inside must lie in \(0, 1\], got 1.2"):
         attribute_tokens(0, 1, inside=1.2)
     with pytest.raises(ValueError, match="concentration must be positive"):
         attribute_tokens(0, 1, concentration=0.0)
