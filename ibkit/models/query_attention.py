@@ -212,7 +212,7 @@ class QueryAttention:
             >>> model.outputs(params, torch.eye(2)[None], torch.ones(3, 2))  # no keys: the plain mean of the tokens
             tensor([[1., 1., 1.]])
         """
-        said = contexts @ params["value"].mT.unsqueeze(-3)  # (*runs, groups, tokens, heads): what each token says to each head
+        said = contexts @ params["value"].mT.unsqueeze(-3)  # (*runs, groups, tokens, heads)
         weights = self.weights(params, contexts, queries)
         if contexts.shape[-3] == 1:
             flat = weights.movedim(-3, -1).flatten(-3, -2)  # as they lie in memory

@@ -2,10 +2,10 @@ r"""Key and query maps by construction: heads that select tokens, freely on thei
 
 With :math:`r=\min(n,d_h)`, each of H heads owns r - 1 examples. Its bilinear form takes prescribed values on the
 queries of these, and adds :math:`\Lambda uw^\top` with w orthogonal to them: on every other example the softmax
-saturates at the token with the largest or smallest :math:`\langle x,u\rangle`, by the sign of :math:`\langle w,e\rangle`
-(Mahdavi, Liao and Thrampoulidis 2024). One example belongs to nobody. The tokens on own examples are chosen one after
-another, each outside the span of what stands already; that this is always possible makes :math:`H(r-1)+1` examples
-memorisable by the values.
+saturates at the token with the largest or smallest :math:`\langle x,u\rangle`, by the sign of
+:math:`\langle w,e\rangle` (Mahdavi, Liao and Thrampoulidis 2024). One example belongs to nobody. The tokens on own
+examples are chosen one after another, each outside the span of what stands already; that this is always possible makes
+:math:`H(r-1)+1` examples memorisable by the values.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def selecting_heads(
     E = contexts.expand(*runs, examples, tokens, d).reshape(-1, examples, tokens, d).numpy(force=True)
     e = queries.expand(*runs, examples, d).reshape(-1, examples, d).numpy(force=True)
     owner = np.repeat(np.arange(-1, heads), [1] + [r - 1] * heads)
-    built = [
-        _one_run(E[i], e[i], owner, heads, sharpness, rng) for i, rng in enumerate(run_generators(seed, len(E)))
-    ]
+    built = [_one_run(E[i], e[i], owner, heads, sharpness, rng) for i, rng in enumerate(run_generators(seed, len(E)))]
     key, query, selected = (np.stack(part) for part in zip(*built, strict=True))
     grown = [np.pad(part, [(0, 0)] * 3 + [(0, width - r)]) for part in (key * math.sqrt(d), query)]
     key, query = (torch.from_numpy(part).reshape(*runs, *part.shape[1:]).to(queries) for part in grown)
@@ -130,7 +128,7 @@ def _one_run(
 
 def _choose(E: np.ndarray, owner: np.ndarray, selected: np.ndarray) -> None:
     """Choose the tokens on own examples: head by head, each row outside the span of those before it."""
-    examples, tokens, d = E.shape
+    examples, tokens = E.shape[:2]
     every = np.arange(examples)
     for h in range(selected.shape[1]):
         done = [every[owner < h]]

@@ -88,7 +88,7 @@ def ranks(model, scale, rng, runs=2, extra=20, tokens=4, **more):
     return [int(np.linalg.matrix_rank(z, rtol=1e-10)) for z in Z.numpy()]
 
 
-@pytest.mark.parametrize("heads, tokens", [(1, 4), (2, 8), (4, 4), (8, 5)])
+@pytest.mark.parametrize(("heads", "tokens"), [(1, 4), (2, 8), (4, 4), (8, 5)])
 @pytest.mark.parametrize("width", [1, 24])
 def test_value_capacity_is_the_rank_of_the_features(rng, heads, tokens, width):
     model = QueryAttention(heads, 24, width)
@@ -103,7 +103,7 @@ def test_contexts_of_their_own_reach_every_feature(rng):
     assert ranks(model, 3.0, rng, groups=3 * 4 + 20) == [3 * 6] * 2
 
 
-@pytest.mark.parametrize("heads, tokens, width", [(1, 2, 6), (2, 3, 6), (2, 4, 1), (1, 5, 2), (3, 4, 3)])
+@pytest.mark.parametrize(("heads", "tokens", "width"), [(1, 2, 6), (2, 3, 6), (2, 4, 1), (1, 5, 2), (3, 4, 3)])
 def test_degrees_of_freedom_are_the_rank_of_the_derivative(rng, heads, tokens, width):
     model = QueryAttention(heads, 6, width)
     count = model.degrees_of_freedom(tokens)

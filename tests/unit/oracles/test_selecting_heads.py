@@ -20,7 +20,7 @@ def features_of(selected, contexts):
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("heads, tokens, width", [(1, 4, 10), (4, 4, 4), (3, 2, 10), (3, 6, 3), (5, 5, 2)])
+@pytest.mark.parametrize(("heads", "tokens", "width"), [(1, 4, 10), (4, 4, 4), (3, 2, 10), (3, 6, 3), (5, 5, 2)])
 def test_the_features_are_independent_and_a_mutant_without_free_choice_is_not(rng, shared, heads, tokens, width):
     contexts, queries = examples(rng, heads, tokens, width, shared)
     built = selecting_heads(contexts, queries, heads, width)
