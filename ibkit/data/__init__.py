@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.attention_examples import AttentionExamples, attention_examples
 from ibkit.data.attribute_tokens import AttributeTokens, attribute_tokens, tree_support
 from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
@@ -31,6 +32,7 @@ from ibkit.data.token_mixtures import (
 
 __all__ = [
     "GRAPH_KINDS",
+    "AttentionExamples",
     "AttributeTokens",
     "BatchInteraction",
     "CommunicationGraph",
@@ -42,6 +44,7 @@ __all__ = [
     "TokenMixture",
     "Vocabulary",
     "all_contexts",
+    "attention_examples",
     "attribute_tokens",
     "batch_interaction",
     "bind_batches",

@@ -15,6 +15,7 @@ from ibkit.models.prompt_attention import (
     prompt_pool,
     prompt_weights,
 )
+from ibkit.models.query_attention import QueryAttention
 from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
@@ -25,6 +26,7 @@ __all__ = [
     "POOLINGS",
     "AdaptiveNgram",
     "OneLayerDecoder",
+    "QueryAttention",
     "context_aware_decoding",
     "deep_linear_map",
     "deep_linear_spectral_start",

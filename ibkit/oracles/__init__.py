@@ -65,6 +65,7 @@ from ibkit.oracles.prompt_snr import (
     prompt_law,
 )
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
+from ibkit.oracles.selecting_heads import SelectingHeads, selecting_heads
 from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.support_geometry import (
     LogitFactors,
@@ -98,6 +99,7 @@ __all__ = [
     "OracleError",
     "PromptLaw",
     "RidgePath",
+    "SelectingHeads",
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
@@ -153,6 +155,7 @@ __all__ = [
     "relevant_mass_of_self_attention",
     "ridge_path",
     "sel_matrix",
+    "selecting_heads",
     "self_attention_threshold",
     "seli_geometry",
     "seli_ridge_slope",
