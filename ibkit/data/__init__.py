@@ -21,7 +21,13 @@ from ibkit.data.separable import clustered_classes
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
-from ibkit.data.token_mixtures import TokenMixture, relevant_mass, tokenized_mixture
+from ibkit.data.token_mixtures import (
+    ContextualMixture,
+    TokenMixture,
+    contextual_mixture,
+    relevant_mass,
+    tokenized_mixture,
+)
 
 __all__ = [
     "GRAPH_KINDS",
@@ -29,6 +35,7 @@ __all__ = [
     "BatchInteraction",
     "CommunicationGraph",
     "ContextTable",
+    "ContextualMixture",
     "MentionWorld",
     "NextTokenData",
     "TokenContexts",
@@ -42,6 +49,7 @@ __all__ = [
     "clustered_classes",
     "communication_graph",
     "context_table",
+    "contextual_mixture",
     "deal_to_agents",
     "digit_pair",
     "digits",

@@ -14,6 +14,14 @@ from ibkit.models.multi_head_attention import (
     multi_head_start,
 )
 from ibkit.models.one_layer_decoder import OneLayerDecoder, sinusoids
+from ibkit.models.prompt_attention import (
+    POOLINGS,
+    pooled_output,
+    pooled_tokens,
+    pooling_start,
+    prompt_pool,
+    prompt_weights,
+)
 from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
 from ibkit.models.two_layer import two_layer_logits, two_layer_start
 from ibkit.models.unconstrained import unconstrained_embeddings, unconstrained_logits, unconstrained_start
@@ -21,6 +29,7 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "POOLINGS",
     "AdaptiveNgram",
     "OneLayerDecoder",
     "context_aware_decoding",
@@ -38,6 +47,11 @@ __all__ = [
     "multi_head_signed_start",
     "multi_head_start",
     "nucleus",
+    "pooled_output",
+    "pooled_tokens",
+    "pooling_start",
+    "prompt_pool",
+    "prompt_weights",
     "sinusoids",
     "smooth_two_layer_output",
     "smooth_two_layer_start",

@@ -51,6 +51,19 @@ from ibkit.oracles.next_token_nuclear import NextTokenNuclear, next_token_nuclea
 from ibkit.oracles.next_token_svm import NextTokenSVM, is_separable, next_token_margin, next_token_svm
 from ibkit.oracles.next_token_unconstrained import NextTokenUnconstrainedPath, next_token_unconstrained_path
 from ibkit.oracles.perceptron import outvoted_point_steps, perceptron_step_bound
+from ibkit.oracles.prompt_separation import (
+    largest_relevant_mass,
+    relevant_mass_of_self_attention,
+    self_attention_threshold,
+    separation_error,
+)
+from ibkit.oracles.prompt_snr import (
+    PromptLaw,
+    best_prompt_strength,
+    discriminant_error,
+    first_steps_cosines,
+    prompt_law,
+)
 from ibkit.oracles.regularization_path import RidgePath, next_token_ridge_path, ridge_path
 from ibkit.oracles.spherical_code import SphericalCode, code_margin, one_vs_rest_distance, spherical_code
 from ibkit.oracles.support_geometry import (
@@ -85,6 +98,7 @@ __all__ = [
     "NextTokenUnconstrainedPath",
     "NotSeparableError",
     "OracleError",
+    "PromptLaw",
     "RidgePath",
     "SphericalCode",
     "StepContrastive",
@@ -92,6 +106,7 @@ __all__ = [
     "attention_feasible",
     "attention_svm",
     "best_decoder",
+    "best_prompt_strength",
     "binary_max_margin",
     "centered_support",
     "code_margin",
@@ -103,7 +118,9 @@ __all__ = [
     "deep_ridge_code",
     "deep_ridge_minimum",
     "deep_ridge_threshold",
+    "discriminant_error",
     "finite_part",
+    "first_steps_cosines",
     "gradient_flow",
     "hadamard_flow",
     "hadamard_matrix",
@@ -112,6 +129,7 @@ __all__ = [
     "in_support_part",
     "is_compatible",
     "is_separable",
+    "largest_relevant_mass",
     "locally_optimal",
     "log_mean_ratio",
     "log_odds_part",
@@ -132,11 +150,15 @@ __all__ = [
     "paley_matrix",
     "perceptron_step_bound",
     "polar_factor",
+    "prompt_law",
     "proxy_certificate",
+    "relevant_mass_of_self_attention",
     "ridge_path",
     "sel_matrix",
+    "self_attention_threshold",
     "seli_geometry",
     "seli_ridge_slope",
+    "separation_error",
     "simplex_etf_gram",
     "spherical_code",
     "steady_disagreement",
