@@ -6,6 +6,13 @@ from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start
 from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
 from ibkit.models.mlp import mlp_embeddings, mlp_start
+from ibkit.models.multi_head_attention import (
+    multi_head_attention,
+    multi_head_jacobian,
+    multi_head_output,
+    multi_head_signed_start,
+    multi_head_start,
+)
 from ibkit.models.one_layer_decoder import OneLayerDecoder, sinusoids
 from ibkit.models.prompt_attention import (
     POOLINGS,
@@ -36,6 +43,11 @@ __all__ = [
     "linear_margins",
     "mlp_embeddings",
     "mlp_start",
+    "multi_head_attention",
+    "multi_head_jacobian",
+    "multi_head_output",
+    "multi_head_signed_start",
+    "multi_head_start",
     "nucleus",
     "pooled_output",
     "pooled_tokens",

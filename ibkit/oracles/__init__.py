@@ -2,7 +2,7 @@
 
 from ibkit.oracles.attention_svm import AttentionSVM, attention_feasible, attention_svm, locally_optimal
 from ibkit.oracles.best_decoder import BestDecoder, best_decoder
-from ibkit.oracles.certificate import OracleError
+from ibkit.oracles.certificate import NotSeparableError, OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
 from ibkit.oracles.contrastive import (
     ContrastiveGram,
@@ -76,6 +76,7 @@ from ibkit.oracles.support_geometry import (
     polar_factor,
     proxy_certificate,
 )
+from ibkit.oracles.tangent_margin import tangent_margin
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "NextTokenNuclear",
     "NextTokenSVM",
     "NextTokenUnconstrainedPath",
+    "NotSeparableError",
     "OracleError",
     "PromptLaw",
     "RidgePath",
@@ -166,5 +168,6 @@ __all__ = [
     "step_contrastive",
     "step_cost_sensitive_geometry",
     "step_seli_geometry",
+    "tangent_margin",
     "unconstrained_ridge_path",
 ]
