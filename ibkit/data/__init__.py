@@ -22,6 +22,7 @@ from ibkit.data.sphere_tokens import SphereTokens, sphere_tokens
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
+from ibkit.data.token_mixtures import TokenMixture, relevant_mass, tokenized_mixture
 
 __all__ = [
     "GRAPH_KINDS",
@@ -33,6 +34,7 @@ __all__ = [
     "NextTokenData",
     "SphereTokens",
     "TokenContexts",
+    "TokenMixture",
     "Vocabulary",
     "all_contexts",
     "attribute_tokens",
@@ -62,6 +64,7 @@ __all__ = [
     "random_contexts",
     "random_rotations",
     "random_windows",
+    "relevant_mass",
     "run_generators",
     "separated_halfspaces",
     "separated_slabs",
@@ -70,6 +73,7 @@ __all__ = [
     "sphere_tokens",
     "step_counts",
     "text8",
+    "tokenized_mixture",
     "toy_next_tokens",
     "tree_support",
     "vocabulary_of",
