@@ -19,6 +19,7 @@ from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.planted_attributes import planted_attributes, word_attributes
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
+from ibkit.data.sphere_tokens import SphereTokens, sphere_tokens
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
@@ -40,6 +41,7 @@ __all__ = [
     "ContextualMixture",
     "MentionWorld",
     "NextTokenData",
+    "SphereTokens",
     "TokenContexts",
     "TokenMixture",
     "Vocabulary",
@@ -79,6 +81,7 @@ __all__ = [
     "separated_slabs",
     "shared_support_tokens",
     "sparse_next_tokens",
+    "sphere_tokens",
     "step_counts",
     "text8",
     "tokenized_mixture",
