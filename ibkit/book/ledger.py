@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Every paper of the catalogue, by part in reading order, then by year and slug."""
+    """Every paper of the catalogue, by part; within a part chapters in reading order, then papers by year and slug."""
 
     entries: tuple[LedgerEntry, ...]
 
@@ -138,12 +139,13 @@ def _record(stored: Any, where: str) -> ClaimRecord:
     return record
 
 
-def build_ledger(root: Path, executed: Path | None = None) -> Ledger:
+def build_ledger(root: Path, executed: Path | None = None, reading: Sequence[str] = ()) -> Ledger:
     """Collect the whole book's claims.
 
     Args:
         root: the book's folder (``references.bib``).
         executed: the folder of executed notebooks, ``_build/executed`` unless told otherwise.
+        reading: chapters in the order in which they are read, such as ``margins/spectral-descent``.
 
     Returns:
         An entry for each paper; a paper without an executed chapter stands as planned.
@@ -153,8 +155,13 @@ def build_ledger(root: Path, executed: Path | None = None) -> Ledger:
         InputError: an executed notebook is broken.
     """
     executed = Path(root) / "_build" / "executed" if executed is None else Path(executed)
-    order = list(PARTS)
-    papers = sorted(load_catalogue(root).values(), key=lambda paper: (order.index(paper.part), paper.year, paper.slug))
+    order, place = list(PARTS), {chapter: number for number, chapter in enumerate(reading)}
+
+    def rank(paper: Paper) -> tuple[int, int, int, str]:
+        listed = place.get(f"{paper.part}/{paper.slug}", len(place))
+        return order.index(paper.part), listed, paper.year, paper.slug
+
+    papers = sorted(load_catalogue(root).values(), key=rank)
     build = Path(root) / "_build"
     return Ledger(tuple(_entry(paper, executed / paper.path, build) for paper in papers))
 

@@ -56,7 +56,7 @@ def build_site(root: Path, executed: Path | None = None, out: Path | None = None
         key = _inputs_key(root, executed, chapters)
         if (out / _KEY).is_file() and (out / _KEY).read_text(encoding="utf-8") == key:
             return out
-        ledger = build_ledger(root, executed)
+        ledger = build_ledger(root, executed, chapters)
         places = read_atlas(ledger)
         source, html = build / "site-src", build / "site-tmp"
         fresh = build / "site-new"

@@ -86,6 +86,13 @@ def test_ledger_holds_all_papers_and_counts_claims(tmp_path: Path) -> None:
     assert ledger.part("margins")[0] == entry
 
 
+def test_within_a_part_chapters_come_in_the_order_in_which_they_are_read(tmp_path: Path) -> None:
+    by_year = [entry.slug for entry in build_ledger(REPOSITORY, tmp_path).part("margins")]
+    reading = [f"margins/{slug}" for slug in (by_year[2], by_year[0])]
+    read = [entry.slug for entry in build_ledger(REPOSITORY, tmp_path, reading).part("margins")]
+    assert read == [by_year[2], by_year[0], by_year[1], *by_year[3:]]
+
+
 def test_ledger_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     store(tmp_path, notebook(claim(), versions={"torch": "2", "numpy": "1"}))
     first, second = build_ledger(REPOSITORY, tmp_path), build_ledger(REPOSITORY, tmp_path)
