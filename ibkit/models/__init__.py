@@ -5,6 +5,19 @@ from ibkit.models.decoding import context_aware_decoding, keep_top, nucleus, tar
 from ibkit.models.deep_linear import deep_linear_map, deep_linear_spectral_start, deep_linear_start
 from ibkit.models.gpt import GPT
 from ibkit.models.linear import linear_margins
+from ibkit.models.linear_attention import (
+    KERNELS,
+    cosine_features,
+    elu_features,
+    focused_features,
+    kernel_weights,
+    linear_attention,
+    norm_aware_keys,
+    norm_aware_power,
+    norm_aware_queries,
+    relu_features,
+    split_features,
+)
 from ibkit.models.mlp import mlp_embeddings, mlp_start
 from ibkit.models.one_layer_decoder import OneLayerDecoder, sinusoids
 from ibkit.models.smooth_two_layer import leaky_softplus, smooth_two_layer_output, smooth_two_layer_start
@@ -14,21 +27,32 @@ from ibkit.models.unit_embeddings import unit_embedding_start, unit_embeddings
 
 __all__ = [
     "GPT",
+    "KERNELS",
     "AdaptiveNgram",
     "OneLayerDecoder",
     "context_aware_decoding",
+    "cosine_features",
     "deep_linear_map",
     "deep_linear_spectral_start",
     "deep_linear_start",
+    "elu_features",
+    "focused_features",
     "keep_top",
+    "kernel_weights",
     "leaky_softplus",
+    "linear_attention",
     "linear_margins",
     "mlp_embeddings",
     "mlp_start",
+    "norm_aware_keys",
+    "norm_aware_power",
+    "norm_aware_queries",
     "nucleus",
+    "relu_features",
     "sinusoids",
     "smooth_two_layer_output",
     "smooth_two_layer_start",
+    "split_features",
     "targeted_boost",
     "two_layer_logits",
     "two_layer_start",
