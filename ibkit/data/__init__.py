@@ -16,6 +16,7 @@ from ibkit.data.ngrams import ngram_tables
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.planted_attributes import planted_attributes, word_attributes
+from ibkit.data.recall import Recall, associative_recall
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 from ibkit.data.states import gaussian_states, random_rotations
@@ -30,9 +31,11 @@ __all__ = [
     "ContextTable",
     "MentionWorld",
     "NextTokenData",
+    "Recall",
     "TokenContexts",
     "Vocabulary",
     "all_contexts",
+    "associative_recall",
     "attribute_tokens",
     "batch_interaction",
     "bind_batches",
