@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,11 +22,13 @@ class History:
         steps: the recorded step counts, shape ``(recorded)``; 0 is the start.
         values: every measured quantity by name, shape ``(recorded, *runs)`` (or with the measure's further dimensions).
         params: the parameters after the last step.
+        checkpoints: the parameters at the steps that were asked for, by step, in memory of the CPU.
     """
 
     steps: np.ndarray
     values: dict[str, np.ndarray]
     params: Params
+    checkpoints: dict[int, Params] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return the history of one measured quantity, shape ``(recorded, *runs)``."""
@@ -90,6 +92,7 @@ def train(
     measure: Callable[[Params], dict[str, Tensor]],
     marks: Iterable[int] | None = None,
     until: Callable[[dict[str, np.ndarray]], bool] | None = None,
+    checkpoints: Iterable[int] = (),
 ) -> History:
     """Run `rule` for `steps` steps from `params` and record what `measure` sees.
 
@@ -103,13 +106,15 @@ def train(
         measure: from parameters to named quantities, one number a run.
         marks: step counts to record at (0 is the start); by default `log_marks(steps)`.
         until: looks at what was measured at a mark, and ends the training there by True; by default nothing does.
+        checkpoints: step counts at which to keep a copy of the parameters, for what only the end of the training shows
+            to be worth a look; none by default.
 
     Returns:
         The history, float64 arrays of shape ``(recorded, *runs)``.
 
     Raises:
-        ValueError: non-finite start, `steps` below one, marks outside ``0 .. steps``, or a gradient that names other
-            tensors than `params`.
+        ValueError: non-finite start, `steps` below one, marks or checkpoints outside ``0 .. steps``, or a gradient that
+            names other tensors than `params`.
         FloatingPointError: if the parameters are no longer finite at a mark; the line names tensor, step and runs.
 
     Example:
@@ -127,13 +132,20 @@ def train(
     require(
         bool(wanted) and wanted[0] >= 0 and wanted[-1] <= steps, f"marks must lie in 0..{steps}, got {wanted or 'none'}"
     )
+    keep = set(checkpoints)
+    require(
+        not keep or (min(keep) >= 0 and max(keep) <= steps), f"checkpoints must lie in 0..{steps}, got {sorted(keep)}"
+    )
     for name, value in params.items():
         finite(f"params[{name!r}]", value)
     state = rule.init(params)
+    kept: dict[int, Params] = {}
     recorded: list[dict[str, np.ndarray]] = []
     due = iter(wanted)
     mark = next(due)
     for t in range(steps + 1):
+        if t in keep:
+            kept[t] = {name: value.to("cpu", copy=True) for name, value in params.items()}
         if t == mark:
             _require_finite(params, t, rule)
             recorded.append({k: v.detach().cpu().to(torch.float64).numpy() for k, v in measure(params).items()})
@@ -151,7 +163,7 @@ def train(
         update, state = rule.update(g, state, params)
         params = apply_update(params, update)
     values = {name: np.stack([entry[name] for entry in recorded]) for name in recorded[0]}
-    return History(np.array(wanted[: len(recorded)]), values, params)
+    return History(np.array(wanted[: len(recorded)]), values, params, kept)
 
 
 def _require_finite(params: Params, t: int, rule: Rule) -> None:

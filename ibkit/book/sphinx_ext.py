@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,20 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", _read_pieces)
     app.connect("env-get-outdated", _pages_with_new_pieces)
     app.connect("env-updated", _pages_to_write)
+    app.connect("env-updated", _recall_index_entries)
     app.connect("build-finished", _drop_old_images)
     app.connect("doctree-read", _add_pieces)
     app.connect("doctree-read", _part_words, priority=900)
+    app.connect("env-get-updated", _recall_counts, priority=100)
     app.connect("env-get-updated", _number_figures_by_page, priority=900)
     app.connect("html-page-context", _finish_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _recall_counts(app: Any, env: Any) -> list[str]:
+    """Put Sphinx's own counts back before it counts again: it writes every page anew whose counts differ."""
+    env.toc_fignumbers = getattr(env, "ibkit_fignumbers", env.toc_fignumbers)
+    return []
 
 
 def _number_figures_by_page(app: Any, env: Any) -> list[str]:
@@ -36,6 +45,7 @@ def _number_figures_by_page(app: Any, env: Any) -> list[str]:
 
     Sphinx counts through the whole book unless sections are numbered, and a new chapter would renumber all others.
     """
+    env.ibkit_fignumbers = deepcopy(env.toc_fignumbers)
     for by_type in env.toc_fignumbers.values():
         for numbers in by_type.values():
             for position, label in enumerate(numbers, start=1):
@@ -63,6 +73,23 @@ def _pages_to_write(app: Any, env: Any) -> list[str]:
     titles = {name: title.astext() for name, title in env.titles.items()}
     before, env.ibkit_titles = getattr(env, "ibkit_titles", titles), titles
     return [] if titles == before else sorted(env.found_docs)
+
+
+def _recall_index_entries(app: Any, env: Any) -> None:
+    """Give the search its index entries of the pages that are not written again; it reads back all else itself."""
+    from sphinx.search import js_index
+
+    path = Path(app.outdir) / "searchindex.js"
+    if app.builder.format != "html" or not path.is_file():
+        return
+    index = js_index.loads(path.read_text(encoding="utf-8"))
+    recalled: dict[str, list[tuple[str, str, str]]] = {}
+    for entry, places in index["indexentries"].items():
+        for page, target, main in places:
+            recalled.setdefault(index["docnames"][page], []).append((entry, target, "main" if main else ""))
+    # The memory holds some of them, from builds before the last.
+    env._search_index_index_entries.clear()
+    env._search_index_index_entries.update({page: recalled[page] for page in sorted(recalled.keys() & env.found_docs)})
 
 
 def _drop_old_images(app: Any, error: Exception | None) -> None:

@@ -22,6 +22,7 @@ from ibkit.data.separable import clustered_classes
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
+from ibkit.data.token_mixtures import TokenMixture, relevant_mass, tokenized_mixture
 
 __all__ = [
     "GRAPH_KINDS",
@@ -33,6 +34,7 @@ __all__ = [
     "NextTokenData",
     "Recall",
     "TokenContexts",
+    "TokenMixture",
     "Vocabulary",
     "all_contexts",
     "associative_recall",
@@ -63,6 +65,7 @@ __all__ = [
     "random_contexts",
     "random_rotations",
     "random_windows",
+    "relevant_mass",
     "run_generators",
     "separated_halfspaces",
     "separated_slabs",
@@ -70,6 +73,7 @@ __all__ = [
     "sparse_next_tokens",
     "step_counts",
     "text8",
+    "tokenized_mixture",
     "toy_next_tokens",
     "tree_support",
     "vocabulary_of",

@@ -19,12 +19,27 @@ from ibkit.losses.logit_adjustment import (
 from ibkit.losses.perceptron import linear_perceptron, perceptron_weights, smoothed_perceptron_loss
 from ibkit.losses.prototypes import prototype_contrastive, prototype_contrastive_limit
 from ibkit.losses.soft_labels import next_token_cross_entropy, soft_label_excess, soft_label_residual
+from ibkit.losses.token_attention import (
+    attention_logits,
+    attention_loss,
+    attention_margins,
+    attention_residual,
+    attention_scores,
+    log_attention_excess,
+    log_mass_off,
+    token_attention,
+)
 from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
 __all__ = [
     "LogitAdjustment",
     "adjusted_cross_entropy",
     "adjusted_residual",
+    "attention_logits",
+    "attention_loss",
+    "attention_margins",
+    "attention_residual",
+    "attention_scores",
     "binary_residual",
     "contrastive_lower_bound",
     "cross_entropy",
@@ -37,8 +52,10 @@ __all__ = [
     "linear_binary",
     "linear_cross_entropy",
     "linear_perceptron",
+    "log_attention_excess",
     "log_bilinear",
     "log_binary_loss",
+    "log_mass_off",
     "model_binary",
     "model_cross_entropy",
     "next_token_cross_entropy",
@@ -51,6 +68,7 @@ __all__ = [
     "soft_label_residual",
     "supervised_contrastive",
     "supervised_contrastive_gram",
+    "token_attention",
     "unconstrained_cross_entropy",
     "unconstrained_next_token",
 ]

@@ -147,6 +147,47 @@ class GPT:
         """
         return _times(self.embeddings(params, tokens), self.decoder(params))
 
+    def continuation(
+        self,
+        params: Params,
+        prompt: Int[Tensor, "*token_runs batch length"],
+        draws: Float[Tensor, "*draw_runs batch count"],
+    ) -> Int[Tensor, "*runs batch total"]:
+        r"""Let models write on: tokens drawn one after the other, each given the last T before it.
+
+        A number u in [0, 1) draws the first token at which the cumulated probability exceeds u; the same draws let one
+        compare models, as they differ only where their distributions do.
+
+        Args:
+            params: as `start` gives them.
+            prompt: what stands already, shared by the runs, or one set a run.
+            draws: uniform numbers, as many as tokens to write, shared by the runs, or one set a run.
+
+        Returns:
+            The prompt and what was written.
+
+        Raises:
+            ValueError: draws outside [0, 1), another batch than the prompt's, or as `embeddings`.
+
+        Example:
+            >>> model = GPT(vocabulary=2, features=4, blocks=1, heads=1, context=3)
+            >>> still = {name: 0 * value for name, value in model.start(seed=0, runs=1).items()}  # both tokens alike
+            >>> model.continuation(still, torch.tensor([[0]]), torch.tensor([[0.4, 0.6, 0.4]]))
+            tensor([[[0, 0, 1, 0]]])
+        """
+        require(bool(((draws >= 0) & (draws < 1)).all()), "draws must lie in [0, 1)")
+        require(
+            draws.shape[-2] == prompt.shape[-2], f"draws must be for {prompt.shape[-2]} texts, got {draws.shape[-2]}"
+        )
+        runs = params["token"].shape[:-2]
+        text = prompt.expand(*runs, *prompt.shape[-2:])
+        for u in draws.expand(*runs, *draws.shape[-2:]).unbind(-1):
+            logits = self.logits(params, text[..., -self.context :])[..., -1, :]
+            reached = torch.softmax(logits.double(), -1).cumsum(-1)
+            token = (reached <= u.unsqueeze(-1)).sum(-1, keepdim=True).clamp(max=self.vocabulary - 1)
+            text = torch.cat([text, token], -1)
+        return text
+
     def _attend(self, x: Tensor, part: Params) -> Tensor:
         """Let each position look at itself and at those before it."""
         *lead, length, d = x.shape

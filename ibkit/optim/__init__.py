@@ -19,6 +19,7 @@ from ibkit.optim.pieces import (
     steepest,
     weight_decay,
 )
+from ibkit.optim.polyak import log_polyak_length, polyak
 from ibkit.optim.rules import (
     adam,
     gradient_descent,
@@ -45,6 +46,7 @@ __all__ = [
     "decentralized_gradient_descent",
     "gradient_descent",
     "inverse_mirror_map",
+    "log_polyak_length",
     "minimize_lbfgs",
     "mirror",
     "mirror_descent",
@@ -57,6 +59,7 @@ __all__ = [
     "normalize",
     "normalize_rows",
     "normalized_gradient_descent",
+    "polyak",
     "power_decay",
     "sign_descent",
     "spectral_descent",

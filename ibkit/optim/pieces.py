@@ -143,7 +143,7 @@ def normalize(power: Step = 1.0) -> Rule:
     require(low >= 0 and high <= 1, f"power must lie in [0, 1], got {power}")
 
     def transform(gradient: Gradient, params: Params) -> Gradient:
-        size = _joint_norm(gradient)
+        size = joint_norm(gradient)
         if isinstance(power, Tensor) and power.ndim:
             require(
                 power.shape == size.shape, f"power must be a number or {tuple(size.shape)}, got {tuple(power.shape)}"
@@ -190,7 +190,7 @@ def clip_norm(largest: float) -> Rule:
     require(largest > 0, f"largest must be positive, got {largest}")
 
     def transform(gradient: Gradient, params: Params) -> Gradient:
-        log_size = torch.log(_joint_norm(gradient)) + gradient.log_scale
+        log_size = torch.log(joint_norm(gradient)) + gradient.log_scale
         excess = (log_size - torch.log(torch.as_tensor(largest, dtype=log_size.dtype))).clamp(min=0.0)
         return Gradient(gradient.tensors, gradient.log_scale - excess)
 
@@ -282,7 +282,13 @@ def _times(gradient: Gradient, factor: float | Tensor) -> Gradient:
     return Gradient({k: factor * v for k, v in gradient.tensors.items()}, gradient.log_scale)
 
 
-def _joint_norm(gradient: Gradient) -> Tensor:
+def joint_norm(gradient: Gradient) -> Tensor:
+    """Return the Euclidean norm over all tensors of a run together, without the scale, shape ``(*runs)``.
+
+    Example:
+        >>> joint_norm(Gradient({"a": torch.tensor([3.0]), "b": torch.tensor([4.0])}, torch.tensor(-900.0)))
+        tensor(5.)
+    """
     ndim = gradient.log_scale.ndim
     parts = [torch.linalg.vector_norm(v.flatten(ndim), dim=-1) for v in gradient.tensors.values()]
     return torch.linalg.vector_norm(torch.stack(parts), dim=0) if len(parts) > 1 else parts[0]

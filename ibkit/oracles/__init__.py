@@ -1,5 +1,6 @@
 """Where training should end up: convex programs and closed forms, each with a certificate."""
 
+from ibkit.oracles.attention_svm import AttentionSVM, attention_feasible, attention_svm, locally_optimal
 from ibkit.oracles.best_decoder import BestDecoder, best_decoder
 from ibkit.oracles.certificate import OracleError
 from ibkit.oracles.collapse_geometry import CollapseGeometry, sel_matrix, seli_geometry, simplex_etf_gram
@@ -64,6 +65,7 @@ from ibkit.oracles.support_geometry import (
 from ibkit.oracles.unconstrained_ridge import UnconstrainedRidgePath, seli_ridge_slope, unconstrained_ridge_path
 
 __all__ = [
+    "AttentionSVM",
     "BestDecoder",
     "BinaryMaxMargin",
     "CollapseGeometry",
@@ -85,6 +87,8 @@ __all__ = [
     "SphericalCode",
     "StepContrastive",
     "UnconstrainedRidgePath",
+    "attention_feasible",
+    "attention_svm",
     "best_decoder",
     "binary_max_margin",
     "centered_support",
@@ -106,6 +110,7 @@ __all__ = [
     "in_support_part",
     "is_compatible",
     "is_separable",
+    "locally_optimal",
     "log_mean_ratio",
     "log_odds_part",
     "log_time_flow",

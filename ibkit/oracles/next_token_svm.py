@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.optimize import nnls
 from torch import Tensor
 
 from ibkit.oracles.certificate import OracleError
+from ibkit.oracles.nearest_point import nearest_hull_point
 from ibkit.oracles.next_token import NextTokenConstraints, next_token_constraints, orthonormal_rows, split_runs
 
 GAP_TOLERANCE = 1e-8
@@ -129,8 +129,7 @@ def _nearest_point(rows: NextTokenConstraints) -> tuple[float, np.ndarray, np.nd
     """Best margin per unit norm, the multipliers that prove it, and the basis of the data subspace.
 
     The best margin is the distance from the origin to the convex hull of the inequality rows, seen on the complement of
-    the data subspace. With u = t * (hull weights), minimising |G'u|^2 + (sum u - 1)^2 finds hull weights and distance
-    together: the distance g gives t = 1 / (1 + g^2).
+    the data subspace.
     """
     basis = orthonormal_rows(rows.equalities)
     if len(rows.inequalities) == 0:
@@ -140,19 +139,9 @@ def _nearest_point(rows: NextTokenConstraints) -> tuple[float, np.ndarray, np.nd
     if length == 0:
         return 0.0, np.zeros(len(G)), basis
     gram = (G @ G.T) / length**2
-    # the square root of the Gram matrix has fewer rows than G has columns and the same products
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > values[-1] * 1e-14 if values[-1] > 0 else np.zeros(len(values), bool)
-    root = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
-    target = np.zeros(len(root) + 1)
-    target[-1] = 1.0
-    try:
-        u, _ = nnls(np.vstack([root, np.ones(len(G))]), target, maxiter=30 * len(G))
-    except RuntimeError as error:
-        raise OracleError(f"next-token max margin: non-negative least squares failed ({error})") from error
-    hull = u / u.sum() if u.sum() > 0 else u
+    hull = nearest_hull_point(gram, "next-token max margin")
     distance = float(np.linalg.norm(hull @ G))
-    if distance <= SEPARATION_TOLERANCE * length or u.sum() == 0:
+    if distance <= SEPARATION_TOLERANCE * length or hull.sum() == 0:
         return 0.0, hull, basis
     return distance, hull / distance**2, basis
 

@@ -107,7 +107,7 @@ def atlas_entry(slug: str) -> dict[str, str]:
     rule = "descent" if slug in limits else "another rule"
     limit = limits.get(slug, "a margin $\\gamma$")
     result = {"model": "linear classifier", "loss": "cross-entropy", "rule": rule, "limit": limit, "claim": "diag"}
-    return {**result, "norm": "max", "architecture": "linear", "classes": "balanced"}
+    return {**result, "norm": "max", "architecture": "linear", "classes": "balanced", "parameterisation": "W"}
 
 
 def made_claim(identifier: str, statement: str, values: tuple[float, ...] = (0.98, 0.99, 1.0), **more: Any) -> Claim:

@@ -63,6 +63,26 @@ def test_training_ends_at_the_first_mark_where_it_may():
         sparse.first(np.ones(2, dtype=bool))
 
 
+def test_checkpoints_are_copies_of_the_parameters_at_their_steps():
+    """A longer training passes through the end of every shorter one, and later steps do not touch what was kept."""
+
+    def in_place(params):  # a gradient that shares memory with the parameters
+        return Gradient({"w": params["w"]}, torch.zeros(2))
+
+    start = {"w": torch.tensor([[1.0, 2.0], [-3.0, 4.0]])}
+    whole = train(start, in_place, gradient_descent(0.1), 9, size, marks=[9], checkpoints=[0, 4, 9, 4])
+    assert list(whole.checkpoints) == [0, 4, 9]
+    for steps in (4, 9):
+        short = train(start, in_place, gradient_descent(0.1), steps, size)
+        assert torch.equal(whole.checkpoints[steps]["w"], short.params["w"])
+        assert short.checkpoints == {}
+    assert torch.equal(whole.checkpoints[0]["w"], start["w"])
+    assert not torch.equal(whole.checkpoints[4]["w"], whole.checkpoints[9]["w"])
+    assert len({value["w"].data_ptr() for value in (*whole.checkpoints.values(), whole.params, start)}) == 5
+    stopped = train(start, in_place, gradient_descent(0.1), 9, size, [3, 9], lambda _: True, checkpoints=[3, 4])
+    assert list(stopped.checkpoints) == [3]
+
+
 def test_divergence_is_reported_with_step_and_name():
     with pytest.raises(FloatingPointError, match=r"GD: w is no longer finite at step \d+ \(1 of 2 entries\)"):
         train(
@@ -85,6 +105,7 @@ def test_divergence_is_reported_with_step_and_name():
             {"gradient": lambda p: Gradient({"v": p["w"]}, torch.zeros(1))},
             r"gradient must name the tensors \['w'\], got \['v'\]",
         ),
+        ({"checkpoints": [3, 11]}, r"checkpoints must lie in 0..10, got \[3, 11\]"),
     ],
 )
 def test_bad_input_is_named(change, says):

@@ -6,8 +6,8 @@ Drawn from ``metadata.ibkit.atlas`` of the chapters, a list of entries with five
      "limit": "largest margin in the spectral norm", "claim": "diag"}
 
 ``claim`` is the id of a claim of the same chapter. An entry may say more, for the table of its part's page
-(`ibkit.book.pages.part_table`): ``norm``, ``architecture``, ``classes``. Nothing here is typed by hand: an entry whose
-claim the run did not make stops the build.
+(`ibkit.book.pages.part_table`): ``norm``, ``architecture``, ``classes``, ``parameterisation``. Nothing here is typed by
+hand: an entry whose claim the run did not make stops the build.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ibkit.book.mathematics import inline_math
 from ibkit.book.pages.bits import page_of, state_sign
 
 FIELDS = ("model", "loss", "rule", "limit", "claim")
-MORE = ("norm", "architecture", "classes")
+MORE = ("norm", "architecture", "classes", "parameterisation")
 
 
 class AtlasError(InputError):

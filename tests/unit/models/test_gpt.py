@@ -84,3 +84,47 @@ def test_bad_input_is_named(tokens):
         model.logits(model.start(0, 1), torch.zeros(1, 8, dtype=torch.long))
     with pytest.raises(ValueError, match=r"tokens must hold integers in 0\.\.10"):
         model.logits(model.start(0, 1), torch.full((1, 3), 11))
+
+
+@torch.no_grad()
+def test_a_continuation_follows_the_models_own_law(tokens):
+    """Evenly spaced draws hit every token in proportion to its probability; greedy writing does not."""
+    model = GPT(**SIZES)
+    params = {name: 3 * value for name, value in model.start(seed=4, runs=2, dtype=torch.float64).items()}
+    many = 2000
+    even = ((torch.arange(many) + 0.5) / many)[:, None]
+    prompt = tokens[:1, :5].expand(many, 5)
+    written = model.continuation(params, prompt, even)
+    assert written.shape == (2, many, 6)
+    assert torch.equal(written[..., :5], prompt.expand(2, many, 5))
+    law = torch.softmax(model.logits(params, prompt[:1])[..., -1, :], -1).squeeze(-2)
+
+    def misfit(drawn):
+        shares = torch.nn.functional.one_hot(drawn, 11).double().mean(-2)
+        return float((shares - law).abs().max())
+
+    assert misfit(written[..., -1]) <= 1.01 / many
+    assert misfit(law.argmax(-1, keepdim=True).expand(2, many)) > 0.1
+
+
+@torch.no_grad()
+def test_a_continuation_reads_what_it_wrote_and_no_more_than_its_context(tokens, rng):
+    model = GPT(**SIZES)
+    params = {name: 3 * value for name, value in model.start(seed=4, runs=2, dtype=torch.float64).items()}
+    draws = torch.rand(4, 9, generator=rng)
+    text = model.continuation(params, tokens, draws)
+    again = model.continuation(params, text[:, :, :9], draws[:, 2:])  # continued in two goes, each run its own text
+    assert torch.equal(again, text)
+    other = tokens.clone()
+    other[:, 0] = (tokens[:, 0] + 1) % 11  # the first of seven tokens is read once, then never again
+    assert not torch.equal(model.continuation(params, other, draws)[..., 7:], text[..., 7:])
+    assert torch.equal(model.continuation(params, text[:, :, 1:8], draws[:, 1:])[..., 7:], text[..., 8:])
+
+
+def test_bad_draws_are_named(tokens, unchecked):
+    model = GPT(**SIZES)
+    params = model.start(seed=4, runs=1)
+    with pytest.raises(ValueError, match=r"draws must lie in \[0, 1\)"):
+        model.continuation(params, tokens, torch.ones(4, 2))
+    with pytest.raises(ValueError, match="draws must be for 4 texts, got 3"):
+        model.continuation(params, tokens, torch.zeros(3, 2))

@@ -18,7 +18,7 @@ from ibkit.oracles import (
     next_token_svm,
 )
 
-module = importlib.import_module("ibkit.oracles.next_token_svm")  # the name in the package is the function
+module = importlib.import_module("ibkit.oracles.nearest_point")
 
 
 @pytest.fixture(scope="module")

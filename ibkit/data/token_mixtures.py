@@ -1,0 +1,153 @@
+"""Sequences of tokens in which a few, at random positions, carry the label."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ibkit.checks import require
+from ibkit.data.seeding import run_generators
+
+
+class TokenMixture(NamedTuple):
+    r"""Sequences, their labels, and where the labels come from.
+
+    Args:
+        tokens: ``(runs, samples, tokens, features)``.
+        labels: -1 and 1, ``(runs, samples)``.
+        relevant: which tokens carry the label, ``(runs, samples, tokens)``.
+        signals: :math:`\mu_+` and :math:`\mu_-`, ``(2, features)``.
+    """
+
+    tokens: Tensor
+    labels: Tensor
+    relevant: Tensor
+    signals: Tensor
+
+
+def tokenized_mixture(
+    seed: int,
+    runs: int,
+    samples: int,
+    tokens: int,
+    features: int,
+    relevant: int = 1,
+    signal: float = 1.0,
+    noise: float = 1.0,
+    distractors: int = 0,
+    first: int = 0,
+    equal_scores: bool = False,
+    balanced: bool = False,
+) -> TokenMixture:
+    r"""Return sequences in which a few tokens are the signal of the label and all others are noise.
+
+    .. math:: x_t=\mu_y\ \text{ for relevant }t,\qquad x_t=\nu_{j_t}+z_t\ \text{ otherwise},\qquad
+       z_t\sim\mathcal N(0,\sigma^2I),\quad y=\pm1 .
+
+    Relevant positions are drawn anew for every sequence. The signals :math:`\mu_+,\mu_-` and the distractors
+    :math:`\nu_j`, of which each irrelevant token takes one at random, lie along the first coordinate axes, all of one
+    length; nothing is lost by that, as the noise looks the same from all sides. Labels, positions and noise come from
+    streams of their own: settings differ in nothing but what is set, and the first sequences of a large set are those
+    of a small one. (After the tokenised mixture of Deora, Ghaderi, Taheri and Thrampoulidis 2023, and the data of
+    Vasudeva, Deora and Thrampoulidis 2024.)
+
+    Args:
+        seed: non-negative.
+        runs: how many sets.
+        samples: sequences in each.
+        tokens: T, the length of a sequence.
+        features: d.
+        relevant: how many tokens of a sequence carry the label.
+        signal: the length of :math:`\mu_\pm` and :math:`\nu_j`.
+        noise: :math:`\sigma`, a standard deviation for each coordinate.
+        distractors: how many :math:`\nu_j` there are; with none the irrelevant tokens are noise alone.
+        first: the first position a relevant token may have; 1 keeps the opening token, say a query, free of them.
+        equal_scores: whether the irrelevant tokens are exactly orthogonal to the signals, so that a head
+            :math:`\mu_+-\mu_-` scores all of them alike.
+        balanced: whether the labels are 1 and -1 in turn instead of tosses of a fair coin.
+
+    Returns:
+        A `TokenMixture`, float64.
+
+    Raises:
+        ValueError: sizes below one, more relevant tokens than free positions, fewer features than signals and
+            distractors, or a negative length.
+
+    Example:
+        >>> X, y, relevant, (plus, minus) = tokenized_mixture(0, runs=2, samples=5, tokens=4, features=3, noise=0.1)
+        >>> X.shape, relevant.sum(-1).unique()
+        (torch.Size([2, 5, 4, 3]), tensor([1]))
+        >>> bool((X[relevant] == torch.where(y[..., None] > 0, plus, minus).flatten(0, 1)).all())
+        True
+    """
+    require(min(samples, tokens) >= 1, f"sizes must be at least 1, got samples {samples} and tokens {tokens}")
+    require(distractors >= 0, f"distractors must not be negative, got {distractors}")
+    require(
+        features >= 2 + distractors,
+        f"features must be at least {2 + distractors}, one for each signal and distractor, got {features}",
+    )
+    require(min(signal, noise) >= 0, f"signal and noise must not be negative, got {signal} and {noise}")
+    axes = signal * np.eye(2 + distractors, features)
+    sets = []
+    for rng in run_generators(seed, runs):
+        labelling, placing, noising, distracting = rng.spawn(4)
+        y = _labels(labelling, samples, balanced)
+        place = _relevant_places(placing, samples, tokens, relevant, first)
+        X = noise * noising.normal(size=(samples, tokens, features))
+        if equal_scores:
+            X[..., :2] = 0.0
+        if distractors:
+            X += axes[2 + distracting.integers(distractors, size=(samples, tokens))]
+        X[place] = np.repeat(axes[np.where(y > 0, 0, 1)], relevant, axis=0)
+        sets.append((X, y, place))
+    X, y, place = (torch.from_numpy(np.stack(part)) for part in zip(*sets, strict=True))
+    return TokenMixture(X, y, place, torch.from_numpy(axes[:2].copy()))
+
+
+def relevant_mass(
+    attention: Float[Tensor, "*runs tokens"], relevant: Bool[Tensor, "*data_runs tokens"]
+) -> Float[Tensor, "*runs"]:
+    """Return the share of attention that goes to the relevant tokens.
+
+    Args:
+        attention: weights over the tokens, each row adding up to one; further dimensions may stand before those of
+            `relevant`.
+        relevant: which tokens carry the label, as in a `TokenMixture`.
+
+    Raises:
+        ValueError: if the two differ in the number of tokens.
+
+    Example:
+        >>> relevant_mass(torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[True, False, True]]))
+        tensor([0.7000])
+    """
+    require(
+        attention.shape[-1:] == relevant.shape[-1:],
+        f"attention and relevant must share their last dimension (tokens), got {tuple(attention.shape)} and "
+        f"{tuple(relevant.shape)}",
+    )
+    return (attention * relevant).sum(-1)
+
+
+def _labels(rng: np.random.Generator, samples: int, balanced: bool) -> np.ndarray:
+    """Return labels 1 and -1, in turn or by a fair coin."""
+    heads = np.arange(samples) % 2 == 0 if balanced else rng.random(samples) < 0.5
+    return np.where(heads, 1.0, -1.0)
+
+
+def _relevant_places(rng: np.random.Generator, samples: int, tokens: int, relevant: int, first: int) -> np.ndarray:
+    """Return which tokens of each sequence are relevant: so many, uniformly at random among positions first, ... ."""
+    require(0 <= first < tokens, f"first must lie in 0..{tokens - 1}, got {first}")
+    require(
+        1 <= relevant <= tokens - first,
+        f"relevant must lie in 1..{tokens - first}, the free positions, got {relevant}",
+    )
+    order = rng.random((samples, tokens))
+    order[:, :first] = 2.0  # behind all others
+    place = np.zeros((samples, tokens), dtype=bool)
+    np.put_along_axis(place, order.argsort(axis=1)[:, :relevant], True, axis=1)
+    return place

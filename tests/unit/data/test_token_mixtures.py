@@ -1,0 +1,106 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare, kstest
+
+from ibkit.data import relevant_mass, tokenized_mixture
+
+SIZES = dict(seed=0, runs=3, samples=400, tokens=5, features=6)
+
+
+def signals_of(mixture):
+    """The signal that each sequence should show, by hand."""
+    return torch.stack([torch.stack([mixture.signals[0 if y > 0 else 1] for y in run]) for run in mixture.labels])
+
+
+def test_relevant_tokens_are_the_signal_of_the_label_and_no_other_token_is():
+    mixture = tokenized_mixture(**SIZES, relevant=2, signal=3.0)
+    same = (mixture.tokens == signals_of(mixture).unsqueeze(-2)).all(-1)
+    assert torch.equal(same, mixture.relevant)
+    assert (mixture.relevant.sum(-1) == 2).all()
+    torch.testing.assert_close(mixture.signals @ mixture.signals.T, 9 * torch.eye(2, dtype=torch.float64))
+    flipped = mixture._replace(labels=-mixture.labels)  # a mutant whose labels are swapped
+    assert not (flipped.tokens == signals_of(flipped).unsqueeze(-2)).all(-1).any()
+
+
+def test_all_sets_of_positions_are_equally_likely_and_fixed_places_are_not():
+    def p_value(relevant):
+        pairs = list(combinations(range(5), 2))
+        found = [tuple(torch.nonzero(row).flatten().tolist()) for row in relevant.flatten(0, 1)]
+        return chisquare([found.count(pair) for pair in pairs]).pvalue
+
+    relevant = tokenized_mixture(**SIZES, relevant=2).relevant
+    assert p_value(relevant) > 0.01
+    block = torch.zeros_like(relevant)  # a mutant: neighbouring positions, at random
+    start = torch.randint(4, relevant.shape[:-1], generator=torch.Generator().manual_seed(0)).unsqueeze(-1)
+    block.scatter_(-1, start, True).scatter_(-1, start + 1, True)
+    assert p_value(block) < 1e-6
+
+
+def test_first_keeps_the_opening_tokens_free():
+    assert not tokenized_mixture(**SIZES, first=2, relevant=3).relevant[..., :2].any()
+    assert tokenized_mixture(**SIZES, first=2, relevant=3).relevant[..., 2:].all()
+    assert tokenized_mixture(**SIZES).relevant[..., 0].any()
+
+
+def test_irrelevant_tokens_are_gaussian_around_their_distractors():
+    mixture = tokenized_mixture(**SIZES, noise=0.3)
+    assert kstest(mixture.tokens[~mixture.relevant].flatten() / 0.3, "norm").pvalue > 0.01
+    around = tokenized_mixture(**SIZES, signal=5.0, noise=0.3, distractors=3)
+    moved = (around.tokens - mixture.tokens)[~mixture.relevant]
+    assert ((moved - 5.0).abs() < 1e-9).sum(-1).eq(1).all()
+    assert moved[:, :2].abs().max() == 0
+    share = (moved[:, 2:5] > 1).double().mean(0)
+    assert (share - 1 / 3).abs().max() < 0.05
+    assert moved[:, 5].abs().max() == 0
+
+
+def test_equal_scores_silence_the_signal_coordinates_and_nothing_else():
+    plain, equal = tokenized_mixture(**SIZES), tokenized_mixture(**SIZES, equal_scores=True)
+    scores = equal.tokens @ (equal.signals[0] - equal.signals[1])
+    assert scores[~equal.relevant].abs().max() == 0
+    assert (plain.tokens @ (plain.signals[0] - plain.signals[1]))[~plain.relevant].abs().min() > 0
+    assert torch.equal(plain.tokens[..., 2:], equal.tokens[..., 2:])
+
+
+def test_labels_are_fair_or_balanced():
+    fair = tokenized_mixture(**SIZES).labels
+    assert set(fair.unique().tolist()) == {-1.0, 1.0}
+    assert abs(float(fair.mean())) < 4 / np.sqrt(fair.numel())
+    assert (tokenized_mixture(**SIZES, balanced=True).labels.sum(-1) == 0).all()
+    assert (fair.sum(-1) != 0).any()
+
+
+def test_small_sets_begin_large_ones_and_runs_differ():
+    large = tokenized_mixture(**SIZES, relevant=2, distractors=2)
+    small = tokenized_mixture(**SIZES | dict(runs=2, samples=7), relevant=2, distractors=2)
+    for a, b in zip(small[:3], large[:3], strict=True):
+        assert torch.equal(a, b[:2, :7])
+    assert not torch.equal(large.tokens[0], large.tokens[1])
+
+
+def test_relevant_mass_counts_what_goes_to_the_relevant_tokens():
+    mixture = tokenized_mixture(**SIZES, relevant=2)
+    attention = torch.full((7, 3, 400, 5), 0.2, dtype=torch.float64)
+    torch.testing.assert_close(relevant_mass(attention, mixture.relevant), torch.full((7, 3, 400), 0.4).double())
+    assert (relevant_mass(mixture.relevant / 2, mixture.relevant) == 1).all()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="sizes must be at least 1, got samples 0"):
+        tokenized_mixture(**SIZES | dict(samples=0))
+    with pytest.raises(ValueError, match=r"relevant must lie in 1..3, the free positions, got 4"):
+        tokenized_mixture(**SIZES, relevant=4, first=2)
+    with pytest.raises(ValueError, match=r"first must lie in 0..4, got 5"):
+        tokenized_mixture(**SIZES, first=5)
+    with pytest.raises(ValueError, match="features must be at least 7, one for each signal and distractor, got 6"):
+        tokenized_mixture(**SIZES, distractors=5)
+    with pytest.raises(ValueError, match="signal and noise must not be negative"):
+        tokenized_mixture(**SIZES, noise=-1.0)
+    with pytest.raises(ValueError, match="distractors must not be negative"):
+        tokenized_mixture(**SIZES, distractors=-1)
+    with pytest.raises(ValueError, match=r"must share their last dimension \(tokens\)"):
+        relevant_mass(torch.ones(2, 3), torch.ones(2, 4, dtype=torch.bool))
