@@ -282,7 +282,8 @@ def _in_chunks(x: Tensor, chunk: int) -> Tensor:
 
 def _by_sign(x: Tensor, size: Tensor) -> Tensor:
     """Put the sizes of positive entries into a first half, those of negative ones into a second."""
-    return torch.cat([torch.where(x > 0, size, 0.0), torch.where(x < 0, size, 0.0)], -1)
+    signed = x.sign() * size
+    return torch.relu(torch.cat([signed, -signed], -1))
 
 
 def _direction(x: Tensor) -> Tensor:
