@@ -132,10 +132,10 @@ def norm_aware_power(
 def norm_aware_queries(
     q: Float[Tensor, "*shape features"], strength: float = 3.0, offset: float = 0.5
 ) -> Float[Tensor, "*shape doubled"]:
-    r"""Return the query side of norm-aware attention: :math:`\hat q=q/\|q\|` by sign, to a power that :math:`\|q\|` sets.
+    r"""Return the query side of norm-aware attention: the direction split by sign, to a power that the norm sets.
 
-    :math:`\phi_q(q)=[\max(\hat q,0)^p;\max(-\hat q,0)^p]` with p of `norm_aware_power` (Meng et al. 2025, as released).
-    A longer query has a larger exponent and looks more sharply.
+    :math:`\phi_q(q)=[\max(\hat q,0)^p;\max(-\hat q,0)^p]`, :math:`\hat q=q/\|q\|`, with p of `norm_aware_power` (Meng et
+    al. 2025, as released). A longer query has a larger exponent and looks more sharply.
 
     Args:
         q: queries.
