@@ -134,7 +134,7 @@ def norm_aware_queries(
 ) -> Float[Tensor, "*shape doubled"]:
     r"""Return the query side of norm-aware attention: the direction split by sign, to a power that the norm sets.
 
-    :math:`\phi_q(q)=[\max(\hat q,0)^p;\max(-\hat q,0)^p]`, :math:`\hat q=q/\|q\|`, with p of `norm_aware_power` (Meng et
+    :math:`\phi_q(q)=[\max(\hat q,0)^p;\max(-\hat q,0)^p]`, :math:`\hat q=q/\|q\|`, p of `norm_aware_power` (Meng et
     al. 2025, as released). A longer query has a larger exponent and looks more sharply.
 
     Args:
