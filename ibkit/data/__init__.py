@@ -1,5 +1,6 @@
 """What models are trained on: generators with known ground truth, and real sets, shipped or downloaded once."""
 
+from ibkit.data.attention_examples import AttentionExamples, attention_examples
 from ibkit.data.attribute_tokens import AttributeTokens, attribute_tokens, tree_support
 from ibkit.data.batches import BatchInteraction, batch_interaction, bind_batches, random_batches
 from ibkit.data.binary_sets import separated_slabs, xor_clusters
@@ -19,25 +20,36 @@ from ibkit.data.planted_attributes import planted_attributes, word_attributes
 from ibkit.data.recall import Recall, associative_recall
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
+from ibkit.data.sphere_tokens import SphereTokens, sphere_tokens
 from ibkit.data.states import gaussian_states, random_rotations
 from ibkit.data.text import Vocabulary, novel, random_windows, text8, vocabulary_of, words
 from ibkit.data.token_contexts import TokenContexts, all_contexts, prefix_contexts, random_contexts
-from ibkit.data.token_mixtures import TokenMixture, relevant_mass, tokenized_mixture
+from ibkit.data.token_mixtures import (
+    ContextualMixture,
+    TokenMixture,
+    contextual_mixture,
+    relevant_mass,
+    tokenized_mixture,
+)
 
 __all__ = [
     "GRAPH_KINDS",
+    "AttentionExamples",
     "AttributeTokens",
     "BatchInteraction",
     "CommunicationGraph",
     "ContextTable",
+    "ContextualMixture",
     "MentionWorld",
     "NextTokenData",
     "Recall",
+    "SphereTokens",
     "TokenContexts",
     "TokenMixture",
     "Vocabulary",
     "all_contexts",
     "associative_recall",
+    "attention_examples",
     "attribute_tokens",
     "batch_interaction",
     "bind_batches",
@@ -45,6 +57,7 @@ __all__ = [
     "clustered_classes",
     "communication_graph",
     "context_table",
+    "contextual_mixture",
     "deal_to_agents",
     "digit_pair",
     "digits",
@@ -71,6 +84,7 @@ __all__ = [
     "separated_slabs",
     "shared_support_tokens",
     "sparse_next_tokens",
+    "sphere_tokens",
     "step_counts",
     "text8",
     "tokenized_mixture",

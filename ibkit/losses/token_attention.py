@@ -255,11 +255,12 @@ def log_attention_excess(
     best = scores.amax(-1)
     log_u = torch.logsumexp(torch.log_softmax(logits, -1) + (best.unsqueeze(-1) - scores).log(), -1)
     u, log_pull = log_u.exp(), torch.nn.functional.logsigmoid(-best)
-    near = torch.log1p(log_pull.exp() * torch.expm1(u.clamp(max=1.0))).log()
+    tiny, large = u < torch.finfo(u.dtype).eps / 4, u > 1
     softplus = torch.nn.functional.softplus
-    far = (softplus(u - best) - softplus(-best)).log()
-    tiny = torch.finfo(u.dtype).eps / 4
-    each = torch.where(u < tiny, log_pull + log_u, torch.where(u > 1, far, near))
+    # each formula sees a harmless u where it is not taken, so that automatic differentiation finds no NaN
+    near = torch.log1p(log_pull.exp() * torch.expm1(u.masked_fill(tiny | large, 1.0))).log()
+    far = (softplus(u.masked_fill(~large, 2.0) - best) - softplus(-best)).log()
+    each = torch.where(tiny, log_pull + log_u, torch.where(large, far, near))
     return torch.logsumexp(each, -1) - math.log(each.shape[-1])
 
 

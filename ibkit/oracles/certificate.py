@@ -11,6 +11,10 @@ class OracleError(RuntimeError):
     """A convex program was not solved, or its answer failed its certificate."""
 
 
+class NotSeparableError(ValueError):
+    """Data without a hard margin."""
+
+
 def solve(problem: cp.Problem, what: str, solver: str = "CLARABEL", **options: object) -> None:
     """Solve `problem` in place.
 

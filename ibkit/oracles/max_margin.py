@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ibkit.checks import finite, labels_in_range, require
 from ibkit.norms import MatrixNorm, as_norm
-from ibkit.oracles.certificate import OracleError, solve
+from ibkit.oracles.certificate import NotSeparableError, OracleError, solve
 
 GAP_TOLERANCE = 1e-5
 """Largest relative duality gap an answer may have."""
@@ -57,7 +57,8 @@ def max_margin(
         classes: number of rows of W; by default ``max(y) + 1``.
 
     Raises:
-        ValueError: NaN in X, labels out of range, shapes that do not fit, or data that no W separates.
+        ValueError: NaN in X, labels out of range, or shapes that do not fit.
+        NotSeparableError: a ValueError, for data that no W separates.
         OracleError: if the solver fails or its answer does not pass the certificate.
 
     Example:
@@ -108,7 +109,8 @@ def binary_max_margin(rows: Float[Tensor, "*runs samples features"], p: float = 
         p: the exponent, from 1 to infinity; the classifier is unique for ``1 < p < inf``.
 
     Raises:
-        ValueError: NaN in the rows, an exponent below one, or data that no w separates.
+        ValueError: NaN in the rows, or an exponent below one.
+        NotSeparableError: a ValueError, for data that no w separates.
         OracleError: if the solver fails or its answer does not pass the certificate.
 
     Example:
@@ -144,7 +146,7 @@ def _solve_rows(A: sp.csr_matrix, size: tuple[int, int], norm: MatrixNorm) -> tu
     multipliers = multipliers / multipliers.sum()
     bound = float(norm.dual(torch.from_numpy((A.T @ multipliers).reshape(size))))
     if margin <= 1e-7 * abs(A).max():
-        raise ValueError(
+        raise NotSeparableError(
             f"the data must be linearly separable for a hard margin, got data whose best margin is at most {bound:.1e}"
         )
     gap = bound / margin - 1

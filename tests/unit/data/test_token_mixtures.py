@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from ibkit.data import relevant_mass, tokenized_mixture
+from ibkit.data import contextual_mixture, relevant_mass, tokenized_mixture
 
 SIZES = dict(seed=0, runs=3, samples=400, tokens=5, features=6)
 
@@ -104,3 +104,66 @@ def test_bad_input_is_named():
         tokenized_mixture(**SIZES, distractors=-1)
     with pytest.raises(ValueError, match=r"must share their last dimension \(tokens\)"):
         relevant_mass(torch.ones(2, 3), torch.ones(2, 4, dtype=torch.bool))
+
+
+class TestContextualMixture:
+    def test_relevant_tokens_show_context_and_label_exactly(self):
+        X, y, relevant, q, w = contextual_mixture(
+            1, 2, samples=6, tokens=7, features=4, relevant=3, context=2.0, signal=0.5
+        )
+        assert relevant.sum(-1).unique().tolist() == [3]
+        shown = (q + y[..., None, None] * w).expand_as(X)
+        torch.testing.assert_close(X[relevant], shown[relevant], rtol=0, atol=0)
+        assert (float(q.norm()), float(w.norm()), float(q @ w)) == (2.0, 0.5, 0.0)
+        assert len({tuple(row.tolist()) for row in relevant.flatten(0, 1)}) > 6, "positions are drawn anew"
+
+    def test_the_other_tokens_have_the_stated_mean_and_spread(self):
+        X, y, relevant, q, w = contextual_mixture(
+            0, 1, 4000, tokens=5, features=3, relevant=2, context_offset=0.7, signal_offset=-0.3, noise=0.5
+        )
+        other = X[~relevant]
+        label = y[..., None].expand_as(relevant)[~relevant]
+        torch.testing.assert_close(other.mean(0), -0.7 * q, rtol=0, atol=0.02)
+        torch.testing.assert_close((label[:, None] * other).mean(0), 0.3 * w, rtol=0, atol=0.02)
+        noise = other + 0.7 * q - 0.3 * label[:, None] * w
+        torch.testing.assert_close(noise.std(0), torch.full((3,), 0.5).double(), rtol=0, atol=0.02)
+
+    def test_offsets_may_differ_between_sequences_and_runs(self):
+        away = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+        X, y, relevant, *_ = contextual_mixture(
+            0, 2, 2, tokens=3, features=2, context_offset=away, signal_offset=-away, noise=0.0, balanced=True
+        )
+        for run in range(2):
+            for i in range(2):
+                other = X[run, i][~relevant[run, i]]
+                expected = away[run, i] * torch.tensor([-1.0, float(y[run, i])]).double()
+                torch.testing.assert_close(other, expected.expand_as(other), rtol=0, atol=0)
+
+    def test_settings_share_labels_positions_and_noise(self):
+        plain = contextual_mixture(3, 1, 8, tokens=4, features=3)
+        moved = contextual_mixture(3, 1, 20, tokens=4, features=3, context_offset=1.0, signal=2.0)
+        first = contextual_mixture(3, 1, 20, tokens=4, features=3)
+        assert torch.equal(first.labels, moved.labels)
+        assert torch.equal(first.relevant, moved.relevant)
+        shift = torch.where(first.relevant[..., None], 0.0, -first.context)
+        torch.testing.assert_close((moved.tokens - first.tokens)[..., [0, 2]], shift[..., [0, 2]])
+        assert torch.equal(plain.tokens, first.tokens[:, :8])
+
+    def test_labels_in_turn(self):
+        assert contextual_mixture(0, 1, 4, 2, 2, balanced=True).labels.tolist() == [[1.0, -1.0, 1.0, -1.0]]
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"samples": 0}, "sizes must be at least 1, got samples 0 and tokens 3"),
+            ({"features": 1}, "features must be at least 2"),
+            ({"relevant": 4}, r"relevant must lie in 1\.\.3"),
+            ({"noise": -1.0}, "must not be negative"),
+            ({"context_offset": float("nan")}, "context_offset must be finite"),
+            ({"signal_offset": torch.zeros(5)}, r"signal_offset must be a number, \(2,\) or \(1, 2\), got \(5,\)"),
+        ],
+    )
+    def test_bad_input_is_one_clear_line(self, change, says, unchecked):
+        sizes = {"seed": 0, "runs": 1, "samples": 2, "tokens": 3, "features": 2}
+        with pytest.raises(ValueError, match=says):
+            contextual_mixture(**(sizes | change))

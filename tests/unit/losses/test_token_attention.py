@@ -62,6 +62,14 @@ def test_residual_and_excess_agree_with_many_digits_long_after_saturation(run):
         torch.testing.assert_close(off, log_off[:, token], rtol=1e-12, atol=1e-15)
 
 
+def test_excess_can_be_differentiated_on_its_whole_range():
+    leaf = FAR[[0, 2, 3]].clone().requires_grad_()
+    (found,) = torch.autograd.grad(log_attention_excess(leaf, SCORES).sum(), leaf)
+    for run, logits in enumerate(leaf.detach()):
+        exact, log_excess, _ = many_digits(logits, SCORES)  # the gradient of a logarithm
+        torch.testing.assert_close(found[run], rescaled(exact, log_excess), rtol=1e-10, atol=1e-14)
+
+
 def test_the_plain_formulas_fail_where_attention_is_saturated():
     logits, found = FAR[1], attention_residual(FAR[1], SCORES)
     expected = rescaled(many_digits(logits, SCORES)[0], float(found.log_scale))
