@@ -17,6 +17,7 @@ from ibkit.data.ngrams import ngram_tables
 from ibkit.data.outvoted import outvoted_point
 from ibkit.data.pictures import cifar10, mnist
 from ibkit.data.planted_attributes import planted_attributes, word_attributes
+from ibkit.data.recall import Recall, associative_recall
 from ibkit.data.seeding import run_generators
 from ibkit.data.separable import clustered_classes
 from ibkit.data.sphere_tokens import SphereTokens, sphere_tokens
@@ -41,11 +42,13 @@ __all__ = [
     "ContextualMixture",
     "MentionWorld",
     "NextTokenData",
+    "Recall",
     "SphereTokens",
     "TokenContexts",
     "TokenMixture",
     "Vocabulary",
     "all_contexts",
+    "associative_recall",
     "attention_examples",
     "attribute_tokens",
     "batch_interaction",

@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ibkit.checks import labels_in_range, require
+from ibkit.checks import labels_in_range, one_of, require
 from ibkit.data.seeding import run_generators
+from ibkit.models.linear_attention import KERNELS, linear_attention
 from ibkit.scaled import Params
 
 
@@ -31,9 +32,10 @@ class GPT:
         context: T, the most tokens that are read at once.
         tied: whether the decoder is the token embedding; else it is ``head``.
         hidden: width of the two-layer networks, four times the features by default.
+        attention: ``"softmax"``, or linear attention by one of `ibkit.models.KERNELS`.
 
     Raises:
-        ValueError: sizes below one, or features that the heads cannot share.
+        ValueError: sizes below one, features that the heads cannot share, or an unknown attention.
 
     Example:
         >>> model = GPT(vocabulary=10, features=8, blocks=1, heads=2, context=5)
@@ -49,6 +51,7 @@ class GPT:
     context: int
     tied: bool = False
     hidden: int | None = None
+    attention: str = "softmax"
 
     def __post_init__(self) -> None:
         sizes = (self.vocabulary, self.features, self.blocks, self.heads, self.context, self.hidden or 1)
@@ -57,6 +60,7 @@ class GPT:
             self.features % self.heads == 0,
             f"features must be a multiple of heads, got {self.features} and {self.heads}",
         )
+        one_of("attention", self.attention, ["softmax", *KERNELS])
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter, without runs.
@@ -192,9 +196,12 @@ class GPT:
         def split(name: str) -> Tensor:
             return _times(x, part[name]).reshape(rows, length, self.heads, d // self.heads).transpose(1, 2)
 
-        seen = torch.nn.functional.scaled_dot_product_attention(
-            split("query"), split("key"), split("value"), is_causal=True
-        )
+        q, k, v = split("query"), split("key"), split("value")
+        if self.attention == "softmax":
+            seen = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            of_queries, of_keys = KERNELS[self.attention]
+            seen = linear_attention(of_queries(q), of_keys(k), v, causal=True, epsilon=1e-6)
         return _times(seen.transpose(1, 2).reshape(x.shape), part["output"])
 
 
