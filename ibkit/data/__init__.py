@@ -28,7 +28,6 @@ from ibkit.data.token_mixtures import (
     ContextualMixture,
     TokenMixture,
     contextual_mixture,
-    relevant_mass,
     tokenized_mixture,
 )
 
@@ -78,7 +77,6 @@ __all__ = [
     "random_contexts",
     "random_rotations",
     "random_windows",
-    "relevant_mass",
     "run_generators",
     "separated_halfspaces",
     "separated_slabs",

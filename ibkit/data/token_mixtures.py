@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ibkit.checks import finite, require
@@ -202,31 +202,6 @@ def contextual_mixture(
     X, y, place = (torch.from_numpy(np.stack(part)) for part in zip(*sets, strict=True))
     axes = torch.eye(2, features, dtype=torch.float64)
     return ContextualMixture(X, y, place, context * axes[0], signal * axes[1])
-
-
-def relevant_mass(
-    attention: Float[Tensor, "*runs tokens"], relevant: Bool[Tensor, "*data_runs tokens"]
-) -> Float[Tensor, "*runs"]:
-    """Return the share of attention that goes to the relevant tokens.
-
-    Args:
-        attention: weights over the tokens, each row adding up to one; further dimensions may stand before those of
-            `relevant`.
-        relevant: which tokens carry the label, as in a `TokenMixture`.
-
-    Raises:
-        ValueError: if the two differ in the number of tokens.
-
-    Example:
-        >>> relevant_mass(torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[True, False, True]]))
-        tensor([0.7000])
-    """
-    require(
-        attention.shape[-1:] == relevant.shape[-1:],
-        f"attention and relevant must share their last dimension (tokens), got {tuple(attention.shape)} and "
-        f"{tuple(relevant.shape)}",
-    )
-    return (attention * relevant).sum(-1)
 
 
 def _labels(rng: np.random.Generator, samples: int, balanced: bool) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What is measured of a training: margins, alignment, geometry, rates."""
 
 from ibkit.measure.alignment import alignment, gram_distance
+from ibkit.measure.attention_mass import relevant_mass
 from ibkit.measure.bregman import power_bregman
 from ibkit.measure.collapse import (
     NeuralCollapse,
@@ -76,6 +77,7 @@ __all__ = [
     "prediction_rank",
     "rank_phases",
     "rankme",
+    "relevant_mass",
     "roc",
     "self_bounds",
     "self_duality",

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from ibkit.data import contextual_mixture, relevant_mass, tokenized_mixture
+from ibkit.data import contextual_mixture, tokenized_mixture
 
 SIZES = dict(seed=0, runs=3, samples=400, tokens=5, features=6)
 
@@ -81,13 +81,6 @@ def test_small_sets_begin_large_ones_and_runs_differ():
     assert not torch.equal(large.tokens[0], large.tokens[1])
 
 
-def test_relevant_mass_counts_what_goes_to_the_relevant_tokens():
-    mixture = tokenized_mixture(**SIZES, relevant=2)
-    attention = torch.full((7, 3, 400, 5), 0.2, dtype=torch.float64)
-    torch.testing.assert_close(relevant_mass(attention, mixture.relevant), torch.full((7, 3, 400), 0.4).double())
-    assert (relevant_mass(mixture.relevant / 2, mixture.relevant) == 1).all()
-
-
 @pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="sizes must be at least 1, got samples 0"):
@@ -102,8 +95,6 @@ def test_bad_input_is_named():
         tokenized_mixture(**SIZES, noise=-1.0)
     with pytest.raises(ValueError, match="distractors must not be negative"):
         tokenized_mixture(**SIZES, distractors=-1)
-    with pytest.raises(ValueError, match=r"must share their last dimension \(tokens\)"):
-        relevant_mass(torch.ones(2, 3), torch.ones(2, 4, dtype=torch.bool))
 
 
 class TestContextualMixture:

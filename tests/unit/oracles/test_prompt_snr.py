@@ -6,7 +6,8 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from ibkit.data import contextual_mixture, relevant_mass
+from ibkit.data import contextual_mixture
+from ibkit.measure import relevant_mass
 from ibkit.models import pooled_output, prompt_pool, prompt_weights
 from ibkit.oracles import best_prompt_strength, discriminant_error, first_steps_cosines, prompt_law
 from ibkit.scaled import autograd_gradient
