@@ -22,6 +22,7 @@ def relevant_mass(
         ValueError: if the two differ in the number of tokens.
 
     Example:
+        >>> import torch
         >>> relevant_mass(torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[True, False, True]]))
         tensor([0.7000])
     """

@@ -37,7 +37,7 @@ def prompt_weights(
 
     Example:
         >>> prompt_weights(torch.eye(2)[None], torch.zeros(2))
-        tensor([[[0.5000, 0.5000]]])
+        tensor([[0.5000, 0.5000]])
     """
     _require_tokens(tokens)
     shape("q", q, (tokens.shape[-1],))

@@ -92,7 +92,7 @@ def largest_relevant_mass(share: float, gap: float) -> float:
 
     Example:
         >>> round(largest_relevant_mass(0.3, 4.0), 3), 1 - 0.3 * 0.7
-        (0.732, 0.79)
+        (0.723, 0.79)
     """
     _require_share(share)
     require(gap > 0, f"gap must be positive, got {gap:g}")

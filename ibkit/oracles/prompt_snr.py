@@ -68,7 +68,7 @@ def prompt_law(
     Example:
         >>> law = prompt_law(torch.tensor([0.0, 0.5]), tokens=100, share=0.1, signal=0.8)
         >>> law.snr.sqrt().round(decimals=3), law.error.round(decimals=4)
-        (tensor([0.8433, 1.0828], ...), tensor([0.1995, 0.1395], ...))
+        (tensor([0.8430, 1.0830], ...), tensor([0.1995, 0.1395], ...))
     """
     tau, T, zeta, Q, W, delta, sigma = _broadcast(strength, tokens, share, context, signal, offset, noise)
     _require_share(zeta)
@@ -122,7 +122,7 @@ def discriminant_error(snr: Number, aspect: Number, covariance: Literal["estimat
 
     Example:
         >>> discriminant_error(torch.tensor([1.0, 4.0]), 0.5).round(decimals=3)
-        tensor([0.2819, 0.0912], dtype=torch.float64)
+        tensor([0.2820, 0.0910], dtype=torch.float64)
     """
     one_of("covariance", covariance, ("estimated", "known"))
     rho, gamma = _broadcast(snr, aspect)

@@ -21,7 +21,7 @@ def test_links_join_their_agents(ax):
     assert lines == [places[[0, 1]].tolist(), places[[1, 2]].tolist()]
     np.testing.assert_array_equal(dots.get_offsets(), places)
     assert dots.get_clim() == (0, 4)
-    assert ax.get_title() == "three"
+    assert ax.get_title(loc=plt.rcParams["axes.titlelocation"]) == "three"
     assert ax.get_aspect() == 1
 
 

@@ -151,7 +151,7 @@ def test_the_atlas_leads_to_the_claim(browser: Any, server: str) -> None:
     tab, _ = open_page(browser, server + "atlas.html")
     tab.get_by_role("link", name="the largest margin").click()
     assert tab.url.endswith("spectral-descent.html#claim-diag")
-    assert tab.locator("#claim-diag").is_visible()
+    tab.locator("#claim-diag").wait_for(timeout=20_000)  # fails where it does not become visible
     tab.context.close()
 
 

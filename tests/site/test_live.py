@@ -109,14 +109,14 @@ def _run_all(browser: Any, address: str, name: str) -> tuple[Any, Any, Any]:
         tab.get_by_role("menuitem", name="Run", exact=True).click()
         tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         try:
-            slider.or_(choice).first.wait_for(timeout=30_000)
+            slider.or_(choice).first.wait_for(timeout=75_000)  # a whole chapter, on a busy machine
         except TimeoutError:
             continue
         if not choice.is_visible():
             break
         choice.click()  # it asks for a kernel when one is still starting, and then forgets to run
         tab.wait_for_timeout(2000)
-    slider.wait_for(timeout=30_000)
+    slider.wait_for(timeout=75_000)
     return tab, explorer, slider
 
 

@@ -85,7 +85,7 @@ def atlas_problem(given: Any, claims: set[str]) -> str | None:
 
     Example:
         >>> atlas_problem({"model": "linear", "loss": "logistic"}, {"diag"})
-        'expected the texts model, loss, rule, limit, claim (and perhaps norm, architecture, classes), got model, loss'
+        'expected the texts model, loss, rule, limit, claim (and perhaps norm, ...), got model, loss'
         >>> atlas_problem(dict.fromkeys(FIELDS, "x"), {"diag"})
         "the chapter makes no claim 'x'; it makes diag"
     """
