@@ -25,9 +25,11 @@ from ibkit.losses.token_attention import (
     attention_margins,
     attention_residual,
     attention_scores,
+    least_attention_margin,
     log_attention_excess,
     log_mass_off,
     token_attention,
+    token_differences,
 )
 from ibkit.losses.unconstrained import unconstrained_cross_entropy, unconstrained_next_token
 
@@ -49,6 +51,7 @@ __all__ = [
     "deep_linear_objective",
     "language_cross_entropy",
     "language_gradient",
+    "least_attention_margin",
     "linear_binary",
     "linear_cross_entropy",
     "linear_perceptron",
@@ -69,6 +72,7 @@ __all__ = [
     "supervised_contrastive",
     "supervised_contrastive_gram",
     "token_attention",
+    "token_differences",
     "unconstrained_cross_entropy",
     "unconstrained_next_token",
 ]

@@ -74,6 +74,32 @@ def attention_logits(
     return (tokens * (queries @ W.mT).unsqueeze(-2)).sum(-1)
 
 
+def token_differences(
+    tokens: Float[Tensor, "*runs samples length features"], selected: Int[Tensor, "*runs samples"]
+) -> Float[Tensor, "*runs samples length features"]:
+    r"""Return :math:`x_{i\alpha_i}-x_{it}`, how each token differs from the selected one of its sequence.
+
+    With the queries these make the constraints :math:`D_{it}=(x_{i\alpha_i}-x_{it})z_i^\top` of a separating W.
+
+    Args:
+        tokens: :math:`x_{it}` as rows.
+        selected: :math:`\alpha_i`, one token a sequence.
+
+    Raises:
+        ValueError: tokens out of range, or shapes that do not fit.
+
+    Example:
+        >>> token_differences(torch.tensor([[[1.0], [4.0]]]), torch.tensor([1]))
+        tensor([[[3.],
+                 [0.]]])
+    """
+    _require_tokens(tokens)
+    labels_in_range("selected", selected, tokens.shape[-2])
+    wanted = tuple(tokens.shape[:-2])
+    require(selected.shape == wanted, f"selected must have shape {wanted}, got {tuple(selected.shape)}")
+    return tokens.take_along_dim(selected[..., None, None], -2) - tokens
+
+
 def attention_margins(
     logits: Float[Tensor, "*runs samples length"], selected: Int[Tensor, "*selection_runs samples"]
 ) -> Float[Tensor, "*broadcast samples length"]:
@@ -92,6 +118,26 @@ def attention_margins(
     """
     chosen, logits = _selected(logits, selected)
     return logits.gather(-1, chosen) - logits
+
+
+def least_attention_margin(
+    logits: Float[Tensor, "*runs samples length"], selected: Int[Tensor, "*selection_runs samples"]
+) -> Float[Tensor, "*broadcast samples"]:
+    """Return the lead of the selected token of each sequence over the strongest other; negative where it is behind.
+
+    Args:
+        logits: of attention, of at least two tokens.
+        selected: one token a sequence.
+
+    Raises:
+        ValueError: tokens out of range, or shapes that do not fit.
+
+    Example:
+        >>> least_attention_margin(torch.tensor([[1.0, 4.0, 2.0]]), torch.tensor([1]))
+        tensor([2.])
+    """
+    chosen, logits = _selected(logits, selected)
+    return (logits.gather(-1, chosen) - logits.scatter(-1, chosen, -torch.inf)).amin(-1)
 
 
 def log_mass_off(

@@ -116,18 +116,29 @@ class GPT:
         Raises:
             ValueError: more tokens than the context, or numbers outside the vocabulary.
         """
-        length = tokens.shape[-1]
-        require(1 <= length <= self.context, f"tokens must be 1 to {self.context} long, got {length}")
-        labels_in_range("tokens", tokens, self.vocabulary)
-        runs = params["token"].shape[:-2]
-        tokens = tokens.expand(*runs, *tokens.shape[-2:])
-        x = _pick(params["token"], tokens) + params["position"][..., None, :length, :]
-        for block in range(1, self.blocks + 1):
-            part = {name: params[f"block{block}.{name}"] for name in _BLOCK}
-            x = x + self._attend(_normed(x, part["gain_attention"]), part)
-            hidden = torch.nn.functional.gelu(_times(_normed(x, part["gain_network"]), part["inner"]))
-            x = x + _times(hidden, part["outer"])
-        return _normed(x, params["gain"])
+        return _normed(self._residual(params, tokens, self.blocks), params["gain"])
+
+    def queries(
+        self, params: Params, tokens: Int[Tensor, "*token_runs batch length"], block: int = 1
+    ) -> Float[Tensor, "*runs batch length heads width"]:
+        """Return what each position asks for in a block's attention, one query a head.
+
+        Args:
+            params: as `start` gives them.
+            tokens: shared by the runs, or one set a run.
+            block: the first is 1.
+
+        Raises:
+            ValueError: no such block, or as `embeddings`.
+
+        Example:
+            >>> model = GPT(vocabulary=10, features=8, blocks=1, heads=2, context=5)
+            >>> model.queries(model.start(seed=0, runs=3), torch.zeros(4, 5, dtype=torch.long)).shape
+            torch.Size([3, 4, 5, 2, 4])
+        """
+        require(1 <= block <= self.blocks, f"block must lie in 1..{self.blocks}, got {block}")
+        x = _normed(self._residual(params, tokens, block - 1), params[f"block{block}.gain_attention"])
+        return _times(x, params[f"block{block}.query"]).unflatten(-1, (self.heads, -1))
 
     def decoder(self, params: Params) -> Float[Tensor, "*runs vocabulary features"]:
         """Return the decoder's matrix, whose rows are the word embeddings that logits are taken with."""
@@ -187,6 +198,21 @@ class GPT:
             token = (reached <= u.unsqueeze(-1)).sum(-1, keepdim=True).clamp(max=self.vocabulary - 1)
             text = torch.cat([text, token], -1)
         return text
+
+    def _residual(self, params: Params, tokens: Tensor, blocks: int) -> Tensor:
+        """Return the residual path behind so many blocks, ``(*runs, batch, length, features)``."""
+        length = tokens.shape[-1]
+        require(1 <= length <= self.context, f"tokens must be 1 to {self.context} long, got {length}")
+        labels_in_range("tokens", tokens, self.vocabulary)
+        runs = params["token"].shape[:-2]
+        tokens = tokens.expand(*runs, *tokens.shape[-2:])
+        x = _pick(params["token"], tokens) + params["position"][..., None, :length, :]
+        for block in range(1, blocks + 1):
+            part = {name: params[f"block{block}.{name}"] for name in _BLOCK}
+            x = x + self._attend(_normed(x, part["gain_attention"]), part)
+            hidden = torch.nn.functional.gelu(_times(_normed(x, part["gain_network"]), part["inner"]))
+            x = x + _times(hidden, part["outer"])
+        return x
 
     def _attend(self, x: Tensor, part: Params) -> Tensor:
         """Let each position look at itself and at those before it."""

@@ -8,9 +8,11 @@ from ibkit.losses import (
     attention_margins,
     attention_residual,
     attention_scores,
+    least_attention_margin,
     log_attention_excess,
     log_mass_off,
     token_attention,
+    token_differences,
 )
 from ibkit.optim import normalized_gradient_descent
 from ibkit.scaled import autograd_gradient
@@ -149,11 +151,24 @@ def test_margins_are_differences_of_logits(rng):
     shared = attention_margins(logits, selected[0])
     torch.testing.assert_close(shared[0], found[0])
     assert not torch.allclose(found, -attention_margins(logits, (selected + 1) % 5))
+    by_differences = torch.einsum("rntd,de,rne->rnt", token_differences(x, selected), W, z)
+    torch.testing.assert_close(found, by_differences)
+
+
+def test_the_least_margin_leaves_the_selected_token_out(rng):
+    logits = torch.randn(3, 4, 5, generator=rng, dtype=torch.float64)
+    top, order = logits.topk(2, dim=-1)
+    least = least_attention_margin(logits, order[..., 0])
+    torch.testing.assert_close(least, top[..., 0] - top[..., 1])
+    torch.testing.assert_close(least_attention_margin(logits, order[..., 1]), -least)
+    assert (attention_margins(logits, order[..., 0]).amin(-1) == 0).all(), "zero if the selected token were kept"
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_named():
     x, z, scores = torch.zeros(2, 3, 4), torch.zeros(2, 4), torch.zeros(2, 3)
+    with pytest.raises(ValueError, match=r"selected must have shape \(2,\), got \(3,\)"):
+        token_differences(x, torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match=r"queries must have trailing shape \(2, 4\), got \(3, 4\)"):
         token_attention(x, torch.zeros(3, 4), scores)
     with pytest.raises(ValueError, match=r"scores must have trailing shape \(2, 3\), got \(2, 4\)"):

@@ -128,3 +128,16 @@ def test_bad_draws_are_named(tokens, unchecked):
         model.continuation(params, tokens, torch.ones(4, 2))
     with pytest.raises(ValueError, match="draws must be for 4 texts, got 3"):
         model.continuation(params, tokens, torch.zeros(3, 2))
+
+
+@torch.no_grad()
+def test_queries_are_what_the_blocks_attention_multiplies_with_keys(tokens):
+    """The input of the second block is what a model of the first block alone ends with, before the last gain."""
+    model, first = GPT(**SIZES), GPT(**SIZES | {"blocks": 1})
+    params = {name: 3 * value for name, value in model.start(seed=4, runs=2, dtype=torch.float64).items()}
+    normed = first.embeddings({**params, "gain": params["block2.gain_attention"]}, tokens)
+    expected = (normed @ params["block2.query"].mT.unsqueeze(-3)).unflatten(-1, (3, 4))
+    torch.testing.assert_close(model.queries(params, tokens, block=2), expected)
+    assert not torch.allclose(model.queries(params, tokens, block=1), expected)
+    with pytest.raises(ValueError, match=r"block must lie in 1..2, got 3"):
+        model.queries(params, tokens, block=3)
