@@ -23,6 +23,7 @@ from ibkit.models.multi_head_attention import (
     multi_head_attention,
     multi_head_jacobian,
     multi_head_output,
+    multi_head_signed_features,
     multi_head_signed_start,
     multi_head_start,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "multi_head_attention",
     "multi_head_jacobian",
     "multi_head_output",
+    "multi_head_signed_features",
     "multi_head_signed_start",
     "multi_head_start",
     "norm_aware_keys",

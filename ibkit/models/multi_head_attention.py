@@ -86,16 +86,45 @@ def multi_head_signed_start(
         tensor([[ 1., -2.],
                 [-1.,  2.]])
     """
-    require(
-        X.ndim >= 3 and y.shape == X.shape[:-2],
-        f"y must hold one label a sequence, got {tuple(y.shape)} for X of shape {tuple(X.shape)}",
-    )
-    samples, tokens, features = X.shape[-3:]
-    step = (y.unsqueeze(-1) * X.mean(-2)).sum(-2) / (2 * samples)
+    _require_labels(X, y)
+    tokens, features = X.shape[-2:]
     alpha = torch.as_tensor(strength, dtype=X.dtype, device=X.device)
-    step = alpha.unsqueeze(-1) * step
+    step = alpha.unsqueeze(-1) * _first_step(X, y)
     U = signs.to(step)[:, None, None] * step[..., None, None, :].expand(*step.shape[:-1], len(signs), tokens, features)
     return {"U": U.clone(), "W": U.new_zeros(*U.shape[:-2], features, features)}
+
+
+def multi_head_signed_features(
+    X: Float[Tensor, "*data_runs samples tokens features"],
+    y: Float[Tensor, "*data_runs samples"],
+    strength: float = 1.0,
+) -> Float[Tensor, "*data_runs samples width"]:
+    r"""Return features whose inner products are those of the gradients at a signed start with balanced signs.
+
+    .. math:: \bigl(\sqrt T\,\bar x_i,\ \alpha T\,\bar x_i\otimes C_iG\bigr),\qquad
+       C_i=\frac1T\sum_t(x_t-\bar x_i)(x_t-\bar x_i)^\top,
+
+    for every even number of heads: d entries for U and d^2 for W, in place of H (T d + d^2).
+
+    Args:
+        X: sequences.
+        y: labels -1 and 1.
+        strength: :math:`\alpha`; with 0 they belong to the start at zero.
+
+    Raises:
+        ValueError: labels that do not fit the sequences.
+
+    Example:
+        >>> multi_head_signed_features(torch.ones(1, 5, 3, 2).double(), torch.ones(1, 5).double()).shape
+        torch.Size([1, 5, 6])
+    """
+    _require_labels(X, y)
+    length, mean = X.shape[-2], X.mean(-2)
+    spread = X - mean.unsqueeze(-2)
+    step = _first_step(X, y)[..., None, :, None]
+    pulled = (spread.mT @ (spread @ step)).squeeze(-1) / length
+    by_key = strength * length * (mean.unsqueeze(-1) * pulled.unsqueeze(-2)).flatten(-2)
+    return torch.cat([length**0.5 * mean, by_key], -1)
 
 
 def multi_head_attention(
@@ -196,6 +225,18 @@ def multi_head_jacobian(
     by_value, by_key = attention @ tokens, tokens.mT @ pull @ tokens
     rows = torch.cat([by_value.flatten(-2), by_key.flatten(-2)], -1)
     return rows.flatten(-2) / math.sqrt(U.shape[-3])
+
+
+def _first_step(X: Tensor, y: Tensor) -> Tensor:
+    """Return G, half the mean of label times mean token."""
+    return (y.unsqueeze(-1) * X.mean(-2)).sum(-2) / (2 * X.shape[-3])
+
+
+def _require_labels(X: Tensor, y: Tensor) -> None:
+    require(
+        X.ndim >= 3 and y.shape == X.shape[:-2],
+        f"y must hold one label a sequence, got {tuple(y.shape)} for X of shape {tuple(X.shape)}",
+    )
 
 
 def _checked(params: Params, X: Tensor) -> tuple[Tensor, Tensor]:

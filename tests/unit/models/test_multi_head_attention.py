@@ -7,6 +7,7 @@ from ibkit.models import (
     multi_head_attention,
     multi_head_jacobian,
     multi_head_output,
+    multi_head_signed_features,
     multi_head_signed_start,
     multi_head_start,
 )
@@ -106,6 +107,18 @@ def test_copies_do_what_all_heads_do_and_without_the_smaller_step_they_do_not():
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(end["W"], ends["W"][:, 6:8])
     assert abs(descend(few, 8.0, 0.3)[0] - expected).max() > 0.1
+
+
+@pytest.mark.parametrize("strength", [0.0, 3.0])
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_signed_features_have_the_inner_products_of_the_gradients(strength, pairs):
+    _, X, y = layer()
+    signs = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(pairs)
+    jacobian = multi_head_jacobian(multi_head_signed_start(X, y, signs, strength), X)
+    features = multi_head_signed_features(X, y, strength)
+    torch.testing.assert_close(features @ features.mT, jacobian @ jacobian.mT)
+    other = multi_head_signed_features(X, y, strength + 1)
+    assert not torch.allclose(other @ other.mT, jacobian @ jacobian.mT, rtol=1e-3)
 
 
 def test_signed_start_is_a_gradient_step_from_zero_with_a_sign_for_each_head():
