@@ -147,7 +147,7 @@ class Cluster:
 
     def _leave(self) -> None:
         with suppress(Exception):
-            self._client.close(timeout=2)
+            self._client.close(timeout=10)  # sockets that a slow machine has no time to close are left lying
 
     def _wait_for_workers(self) -> None:
         end = time.monotonic() + self.patience
@@ -280,7 +280,7 @@ def local_cluster(count: int, scratch: Path, patience: float) -> Iterator[Cluste
         if crew is not None:
             crew.close()
         with suppress(Exception):
-            scheduler.close(timeout=5)
+            scheduler.close(timeout=10)
 
 
 def _quiet() -> None:
